@@ -1,0 +1,1 @@
+"""The platform's own tooling: local clusters, test images, pinned Go tools."""

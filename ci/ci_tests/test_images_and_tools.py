@@ -1,0 +1,153 @@
+"""Images and tools are rebuilt when, and only when, their inputs change."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from ci.cluster.local import operands
+from ci.images import table
+from ci.images.build import Archive, build_command
+from ci.images.table import digest, images, loadable
+from ci.paths import CI
+from ci.tools.build import default_program, is_built
+from ci.tools.table import TOOLS, Tool, go_name, required_version
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """A repo with one operator."""
+    files = {
+        "operators/etcd/Containerfile": "FROM x",
+        "operators/etcd/pyproject.toml": '[project]\nversion = "1.2.3"\n',
+        "operators/etcd/src/davit_etcd/main.py": "print(1)",
+        "operators/etcd/davit_etcd_tests/test_x.py": "pass",
+        "platform/src/davit/errors.py": "pass",
+        "platform/pyproject.toml": "",
+        "ci/requirements/etcd.txt": "kopf==1",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def operator_digest(repo: Path) -> str:
+    """The digest of the repo's operator image."""
+    known = images(repo)
+    return digest(known["etcd-operator"], known)
+
+
+def test_operator_image_is_tagged_with_its_version(repo: Path) -> None:
+    assert images(repo)["etcd-operator"].ref == "ghcr.io/davit-dev/etcd-operator:1.2.3"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "operators/etcd/src/davit_etcd/main.py",
+        "operators/etcd/Containerfile",
+        "platform/src/davit/errors.py",
+        "ci/requirements/etcd.txt",
+    ],
+)
+def test_a_changed_input_changes_the_digest(repo: Path, changed: str) -> None:
+    before = operator_digest(repo)
+    (repo / changed).write_text("FROM y")
+    assert operator_digest(repo) != before
+
+
+def test_tests_and_caches_do_not(repo: Path) -> None:
+    before = operator_digest(repo)
+    (repo / "operators/etcd/davit_etcd_tests/test_x.py").write_text("other")
+    cached = repo / "platform/src/davit/__pycache__/errors.pyc"
+    cached.parent.mkdir()
+    cached.write_text("x")
+    assert operator_digest(repo) == before
+
+
+def test_operands_have_upstream_names_of_three_minor_versions() -> None:
+    known = images()
+    refs = {known[name].ref for name in operands()}
+    assert {"quay.io/coreos/etcd:v3.4.23", "quay.io/coreos/etcd:v3.5.16"} <= refs
+    assert f"quay.io/coreos/etcd:{TOOLS['etcd37'].version}" in refs
+    assert all(ref.startswith("quay.io/coreos/etcd:v3.") for ref in refs)
+
+
+def test_bases_are_never_loaded() -> None:
+    names = loadable(images())
+    assert not {"python", "debian-trixie", "debian-bookworm"} & set(names)
+    assert set(table.SYSTEM) <= set(names)
+
+
+def test_every_image_can_be_built_from_another_base() -> None:
+    for file in CI.glob("images/*/Containerfile"):
+        text = file.read_text()
+        assert "ARG BASE_IMAGE=" in text
+        assert "FROM ${BASE_IMAGE}" in text
+
+
+def test_build_command_names_base_and_arguments() -> None:
+    known = images()
+    command = build_command(known["etcd-v3.5.16"], known)
+    assert f"BASE_IMAGE=localhost/davit/debian:trixie-{digest(known['debian-trixie'], known)}" in command
+    assert "ETCD_VERSION=3.5.16" in command
+
+
+def test_archive_digest(tmp_path: Path) -> None:
+    index = json.dumps({"manifests": [{"digest": "sha256:abc"}]}).encode()
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        entry = tarfile.TarInfo("index.json")
+        entry.size = len(index)
+        tar.addfile(entry, io.BytesIO(index))
+    assert Archive("x", tmp_path / "a.tar").digest == "sha256:abc"
+
+
+def test_required_version_in_both_spellings() -> None:
+    assert required_version("require a.b/c v1.2.3\n", "a.b/c") == "v1.2.3"
+    assert required_version("require (\n\ta.b/c/v3 v3.0.1\n)\n", "a.b/c/v3") == "v3.0.1"
+    assert required_version("module a.b/c\n", "a.b/c") is None
+
+
+def test_every_tool_is_pinned() -> None:
+    for tool in TOOLS.values():
+        assert (tool.version == "v0") == (tool.name == "pause")
+        if tool.module:
+            assert (tool.source / "go.sum").exists()
+
+
+def test_kubernetes_knows_its_version_in_all_places() -> None:
+    flags = TOOLS["kubernetes"].ldflags
+    assert "-X k8s.io/component-base/version.gitVersion=v1.34.4" in flags
+    assert "-X k8s.io/client-go/pkg/version.gitMinor=34" in flags
+
+
+def test_go_names_skip_the_major_version() -> None:
+    assert go_name("go.etcd.io/etcd/server/v3") == "server"
+    assert go_name("helm.sh/helm/v4/cmd/helm") == "helm"
+    assert default_program(TOOLS["etcd36"]) == "etcd"
+
+
+def test_a_tool_is_built_again_when_its_module_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAVIT_CACHE", str(tmp_path / "cache"))
+    tool = Tool("x", "a.b/c", {"c": "a.b/c"}, home=tmp_path)
+    tool.source.mkdir()
+    (tool.source / "go.mod").write_text("require a.b/c v1.0.0\n")
+    assert not is_built(tool)
+    tool.folder.mkdir(parents=True)
+    (tool.folder / ".digest").write_text(tool.digest())
+    assert is_built(tool)
+    (tool.source / "go.sum").write_text("changed")
+    assert not is_built(tool)
+
+
+def test_no_registry_host_is_committed() -> None:
+    # Spelled in parts, because this file is committed too.
+    hosts = ["proxy." + "golang", "deb." + "debian.org", "pypi." + "org", "pythonhosted" + "."]
+    for file in CI.rglob("*"):
+        if file.is_file() and "__pycache__" not in file.parts:
+            assert not [host for host in hosts if host in file.read_text(errors="replace")], file

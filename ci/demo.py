@@ -1,0 +1,92 @@
+"""`python -m ci.demo`: install the bundle by Helm, apply the samples, wait until they serve, say how to use them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+from pyhelm3 import Client
+
+from ci.errors import main_guard
+from ci.paths import KUBECONFIG, REPO
+from ci.progress import step, wait_for
+from ci.shell import run
+from ci.tools.build import ensure, path
+
+NAMESPACE = "davit-demo"
+SYSTEM = "davit-system"
+KEY, VALUE = "davit/hello", "it serves"
+
+
+def main() -> None:
+    """Each step may be repeated."""
+    helm, kubectl = _tools()
+    with step("install Davit by Helm"):
+        asyncio.run(_install(helm))
+    with step("apply docs/samples"):
+        _namespace(kubectl)
+        _kubectl(kubectl, "apply", "--server-side", "-n", NAMESPACE, "-f", str(REPO / "docs/samples"))
+    with step("etcd cluster sample ready") as said:
+        wait_for(lambda: _unready(kubectl), 180, said)
+    with step("write and read through etcd"):
+        _etcdctl(kubectl, "put", KEY, VALUE)
+        if VALUE not in _etcdctl(kubectl, "get", KEY):
+            raise RuntimeError("etcd did not give back what was written")
+    print(_usage(kubectl))
+
+
+def _tools() -> tuple[str, str]:
+    ensure(("helm4", "kubernetes"))
+    return str(path("helm4")), str(path("kubernetes", "kubectl"))
+
+
+async def _install(helm: str) -> None:
+    client = Client(executable=helm, kubeconfig=KUBECONFIG)
+    chart = await client.get_chart(REPO / "charts/davit")
+    await client.install_or_upgrade_release("davit", chart, namespace=SYSTEM, create_namespace=True, wait=True, timeout="180s")
+
+
+def _namespace(kubectl: str) -> None:
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
+    }
+    _kubectl(kubectl, "apply", "--server-side", "-f", "-", stdin=json.dumps(manifest))
+
+
+def _unready(kubectl: str) -> str | None:
+    found = json.loads(_kubectl(kubectl, "get", "etcdclusters", "-n", NAMESPACE, "sample", "-o", "json"))
+    conditions = {c["type"]: c for c in found.get("status", {}).get("conditions", [])}
+    ready = conditions.get("Ready", {"status": "Unknown", "message": "the operator has not looked yet"})
+    return None if ready["status"] == "True" else str(ready["message"])
+
+
+def _etcdctl(kubectl: str, *words: str) -> str:
+    member = _kubectl(kubectl, "get", "etcdclusters", "-n", NAMESPACE, "sample", "-o", "jsonpath={.status.leader}")
+    return _kubectl(kubectl, "exec", "-n", NAMESPACE, f"{member}-0", "--", "etcdctl", *words)
+
+
+def _kubectl(kubectl: str, *words: str, stdin: str | None = None) -> str:
+    return run(kubectl, "--kubeconfig", KUBECONFIG, *words, stdin=stdin)
+
+
+def _usage(kubectl: str) -> str:
+    table = _kubectl(kubectl, "get", "etcdclusters", "-A")
+    return f"""
+{table}
+Davit runs. Some things to try:
+
+  export KUBECONFIG={KUBECONFIG} PATH=$PATH:{kubectl.rsplit("/", 1)[0]}
+  kubectl -n {NAMESPACE} get etcd,pods                              # what is there
+  kubectl -n {NAMESPACE} exec sample-0-0 -- etcdctl get {KEY}       # read
+  kubectl -n {NAMESPACE} scale etcd sample --replicas=5             # grow
+  kubectl -n {NAMESPACE} delete pod sample-1-0                      # watch it heal: kubectl -n {NAMESPACE} get etcd -w
+  kubectl -n {NAMESPACE} patch etcd sample --type merge -p '{{"spec":{{"version":"3.5.33"}}}}'   # upgrade
+  kubectl explain etcdcluster.spec                                  # all that can be asked for
+  make down                                                         # and nothing is left"""
+
+
+if __name__ == "__main__":
+    sys.exit(main_guard(main))

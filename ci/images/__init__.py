@@ -1,0 +1,1 @@
+"""Images for the local cluster and for tests, under their upstream names."""

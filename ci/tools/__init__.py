@@ -1,0 +1,1 @@
+"""Pinned Go tools: one module each, built once per version."""

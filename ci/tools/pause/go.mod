@@ -1,0 +1,3 @@
+module davit.dev/ci/tools/pause
+
+go 1.26

@@ -1,0 +1,108 @@
+"""Which programs each pinned Go module builds, and with which flags: pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ci.paths import CI, cache
+
+KUBE_COMMANDS = (
+    "kube-apiserver", "kube-controller-manager", "kube-scheduler",
+    "kubelet", "kube-proxy", "kubectl",
+)  # fmt: skip
+ETCD = {
+    "etcd": "go.etcd.io/etcd/server/v3",
+    "etcdctl": "go.etcd.io/etcd/etcdctl/v3",
+    "etcdutl": "go.etcd.io/etcd/etcdutl/v3",
+}
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One module under ci/tools; its version is the one its go.mod requires of `module`."""
+
+    name: str
+    module: str
+    programs: dict[str, str]
+    version_vars: tuple[str, ...] = ()
+    home: Path = field(default=CI / "tools")
+
+    @property
+    def source(self) -> Path:
+        """The folder with go.mod."""
+        return self.home / self.name
+
+    @property
+    def version(self) -> str:
+        """For example v1.34.4; a module of our own has no requirement, and is v0."""
+        return required_version((self.source / "go.mod").read_text(), self.module) or "v0"
+
+    @property
+    def folder(self) -> Path:
+        """Where the built programs are."""
+        return cache() / "bin" / f"{self.name}-{self.version}"
+
+    @property
+    def ldflags(self) -> str:
+        """Small programs that know their version."""
+        sets = (f"-X {var}={value}" for var, value in version_values(self))
+        return " ".join(("-s", "-w", *sets))
+
+    def digest(self) -> str:
+        """Changes when anything changes that the build depends on, except the Go release."""
+        parts = [repr(sorted(self.programs.items())), self.ldflags]
+        parts += [f.read_text() for f in sorted(self.source.iterdir()) if f.is_file()]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def required_version(go_mod: str, module: str) -> str | None:
+    """The version of `module` in the text of a go.mod."""
+    found = re.search(rf"^(?:require)?\s*{re.escape(module)} (v\S+)", go_mod, re.MULTILINE)
+    return found[1] if found else None
+
+
+def version_values(tool: Tool) -> list[tuple[str, str]]:
+    """Linker values; Kubernetes wants the parts apart, and again for its clients' user agent."""
+    if tool.name != "kubernetes":
+        return [(var, tool.version) for var in tool.version_vars]
+    major, minor = tool.version.removeprefix("v").split(".")[:2]
+    values = {"gitVersion": tool.version, "gitMajor": major, "gitMinor": minor}
+    values |= {"gitTreeState": "clean", "gitCommit": tool.version}
+    packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+    return [(f"{p}.{key}", value) for p in packages for key, value in values.items()]
+
+
+def go_name(package: str) -> str:
+    """The file name that `go build -o folder/` gives a command: no major-version suffix."""
+    parts = package.split("/")
+    return parts[-2] if re.fullmatch(r"v\d+", parts[-1]) else parts[-1]
+
+
+TOOLS = {
+    tool.name: tool
+    for tool in (
+        Tool("kubernetes", "k8s.io/kubernetes",
+             {name: f"k8s.io/kubernetes/cmd/{name}" for name in KUBE_COMMANDS}),
+        Tool("etcd36", "go.etcd.io/etcd/server/v3", ETCD),
+        Tool("pause", "", {"pause": "davit.dev/ci/tools/pause"}),
+        Tool("coredns", "github.com/coredns/coredns", {"coredns": "github.com/coredns/coredns"}),
+        Tool("local-path-provisioner", "github.com/rancher/local-path-provisioner",
+             {"local-path-provisioner": "github.com/rancher/local-path-provisioner"}),
+        Tool("helm4", "helm.sh/helm/v4", {"helm": "helm.sh/helm/v4/cmd/helm"},
+             ("helm.sh/helm/v4/internal/version.version",)),
+        Tool("helm3", "helm.sh/helm/v3", {"helm": "helm.sh/helm/v3/cmd/helm"},
+             ("helm.sh/helm/v3/internal/version.version",)),
+        Tool("etcd35", "go.etcd.io/etcd/server/v3", ETCD),
+        Tool("etcd37", "go.etcd.io/etcd/server/v3", ETCD),
+        Tool("kwok", "sigs.k8s.io/kwok", {"kwok": "sigs.k8s.io/kwok/cmd/kwok"}),
+        Tool("kubeconform", "github.com/yannh/kubeconform",
+             {"kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform"}),
+        Tool("metrics-server", "sigs.k8s.io/metrics-server",
+             {"metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server"}),
+    )
+}  # fmt: skip
+CLUSTER_TOOLS = ("kubernetes", "etcd36", "pause", "coredns", "local-path-provisioner")
+"""What a Ready node needs, the slowest first."""

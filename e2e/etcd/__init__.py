@@ -1,0 +1,1 @@
+"""The etcd operator's promises, one at a time."""

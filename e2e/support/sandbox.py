@@ -1,0 +1,185 @@
+"""A test's own namespace: Pod Security `restricted`, everything in it kept as evidence when the test fails."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from e2e.support.errors import ApiError, Unreachable
+from e2e.support.kinds import (
+    CONFIG_MAP,
+    ENDPOINT_SLICE,
+    ETCD_CLUSTER,
+    EVENT,
+    NAMESPACE,
+    PDB,
+    POD,
+    PVC,
+    SERVICE,
+    STATEFUL_SET,
+    Kind,
+)
+from e2e.support.kube import Json, Kube, dig
+from e2e.support.wait import until
+
+LABEL = "davit.dev/e2e"
+RESTRICTED = {
+    "pod-security.kubernetes.io/enforce": "restricted",
+    "pod-security.kubernetes.io/enforce-version": "latest",
+    "pod-security.kubernetes.io/warn": "restricted",
+}
+EVIDENCE = (ETCD_CLUSTER, POD, STATEFUL_SET, PVC, SERVICE, PDB, ENDPOINT_SLICE, EVENT)
+HELPER = {"app.kubernetes.io/name": "davit-e2e-helper"}
+SCRIPTS = Path(__file__).parent / "pod"
+USER = 65532
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """`image` is one with python3; `note` hears facts that are worth a line in the test report."""
+
+    kube: Kube
+    namespace: str
+    image: str
+    patience: float = 1.0
+    note: Callable[[str], None] = lambda text: None
+    pods: set[str] = field(default_factory=set)
+
+    @classmethod
+    def create(cls, kube: Kube, title: str, image: str, patience: float, note: Callable[[str], None]) -> Sandbox:
+        """A new namespace, named after the test."""
+        slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-")
+        name = f"e2e-{slug}-{secrets.token_hex(2)}"
+        kube.create(NAMESPACE, {"metadata": {"name": name, "labels": {LABEL: "true", **RESTRICTED}}})
+        sandbox = cls(kube, name, image, patience, note)
+        scripts = {path.name: path.read_text() for path in SCRIPTS.glob("*.py") if path.name != "__init__.py"}
+        kube.create(CONFIG_MAP, {"metadata": {"name": "e2e-scripts", "namespace": name}, "data": scripts})
+        return sandbox
+
+    def delete(self) -> None:
+        """Begin the deletion; `conftest` waits for all of them at the end of the session."""
+        self.kube.delete(NAMESPACE, None, self.namespace)
+
+    def seconds(self, seconds: float) -> float:
+        """A deadline on this machine."""
+        return seconds * self.patience
+
+    def run_pod(self, name: str, argv: list[str], *, spec: Json | None = None, container: Json | None = None) -> str:
+        """Start a helper pod with our scripts in /e2e and wait until it runs or has ended."""
+        self.kube.create(POD, helper_pod(self.namespace, name, self.image, argv, spec or {}, container or {}))
+        self.pods.add(name)
+        until(
+            f"helper pod {name} started",
+            lambda: self.kube.get(POD, self.namespace, name),
+            lambda pod: dig(pod, "status", "phase") in ("Running", "Succeeded", "Failed"),
+            deadline=self.seconds(90),
+        )
+        return name
+
+    def client(self) -> str:
+        """The pod from which the test process talks to etcd, started at the first use."""
+        name = "e2e-client"
+        if name not in self.pods:
+            self.run_pod(name, ["python3", "-c", "import signal; signal.pause()"])
+        return name
+
+    def call(self, requests: list[Json], timeout: float = 60.0) -> list[Json]:
+        """Answers to gateway requests, made at once from inside the cluster: each {"ok": ...} or {"error": text}."""
+        argv = ["python3", "-m", "e2e.support.pod.call", json.dumps(requests)]
+        done = self.kube.exec(self.namespace, self.client(), "main", argv, timeout)
+        if done.code != 0:
+            raise Unreachable(f"call.py ended with {done.code}: {done.err[-1000:]}")
+        answers: list[Json] = json.loads(done.out)
+        return answers
+
+    def dump(self, folder: Path, operator_log: list[str]) -> None:
+        """Everything that a person needs who reads about the failure tomorrow."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for kind in EVIDENCE:
+            found = _quietly(lambda kind=kind: self.kube.all(kind, self.namespace)) or []  # type: ignore[misc]
+            (folder / f"{kind.plural}.yaml").write_text(yaml.safe_dump_all([_brief(kind, item) for item in found]))
+        for pod in _quietly(lambda: self.kube.all(POD, self.namespace)) or []:
+            self._dump_logs(folder, pod["metadata"]["name"])
+        (folder / "operator.log").write_text("\n".join(operator_log))
+
+    def _dump_logs(self, folder: Path, pod: str) -> None:
+        for suffix, query in (("log", {}), ("previous.log", {"previous": "true"})):
+            text = _quietly(lambda query=query: self.kube.logs(self.namespace, pod, **query))  # type: ignore[misc]
+            if text:
+                (folder / f"{pod}.{suffix}").write_text(text)
+
+
+def helper_pod(namespace: str, name: str, image: str, argv: list[str], spec: Json, container: Json) -> Json:
+    """A pod that `restricted` admits, small, with the scripts and a scratch folder."""
+    main: Json = {
+        "name": "main",
+        "image": image,
+        "command": argv,
+        "env": [
+            {"name": "PYTHONDONTWRITEBYTECODE", "value": "1"},
+            {"name": "PYTHONPATH", "value": "/e2e"},
+        ],
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        **container,
+    }
+    main["volumeMounts"] = [
+        {"name": "scripts", "mountPath": "/e2e"},
+        {"name": "scratch", "mountPath": "/run/e2e"},
+        *container.get("volumeMounts", []),
+    ]
+    volumes = [{"name": "scripts", "configMap": {"name": "e2e-scripts", "items": _items()}}, {"name": "scratch", "emptyDir": {}}]
+    return {
+        "metadata": {"name": name, "namespace": namespace, "labels": HELPER},
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": 1,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": USER,
+                "runAsGroup": USER,
+                "fsGroup": USER,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            **spec,
+            "containers": [main],
+            "volumes": [*volumes, *spec.get("volumes", [])],
+        },
+    }
+
+
+def _items() -> list[Json]:
+    """The scripts keep their package, so that the same imports hold here and in the pod."""
+    names = (path.name for path in sorted(SCRIPTS.glob("*.py")) if path.name != "__init__.py")
+    return [{"key": name, "path": f"e2e/support/pod/{name}"} for name in names]
+
+
+def _brief(kind: Kind, item: Json) -> Json:
+    """Without the field managers, which nobody reads; events as one line each."""
+    if kind is EVENT:
+        about = item["involvedObject"]
+        return {"at": item.get("lastTimestamp") or item.get("eventTime"), "of": f"{about.get('kind')}/{about.get('name')}",
+                "type": item.get("type"), "reason": item.get("reason"), "message": item.get("message"),
+                "count": item.get("count")}  # fmt: skip
+    metadata = {key: value for key, value in item["metadata"].items() if key != "managedFields"}
+    return {"kind": kind.kind, **item, "metadata": metadata}
+
+
+def _quietly(look: Callable[[], Any]) -> Any:
+    try:
+        return look()
+    except (ApiError, Unreachable):
+        return None

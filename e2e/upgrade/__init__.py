@@ -1,0 +1,1 @@
+"""Upgrades of etcd, and of the operator above running clusters."""

@@ -1,0 +1,98 @@
+"""Carries out the commands of a plan against Kubernetes and etcd."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from davit.errors import Transient
+from davit.kube.client import Client
+from davit.kube.kinds import PERSISTENT_VOLUME_CLAIM, POD, STATEFUL_SET
+from davit.model import Action, Key, Kind, Manifest
+
+from davit_etcd.client import EtcdClient, EtcdError, client_address
+from davit_etcd.commands import (
+    AddLearner,
+    DeletePod,
+    DiscardMember,
+    ExpandVolume,
+    LabelVoter,
+    MoveLeader,
+    Promote,
+    RemoveMember,
+)
+from davit_etcd.manifests import peer_url
+from davit_etcd.manifests.volume import volume
+from davit_etcd.model import ROLE_LABEL, VOTER, Cluster, Member, Snapshot, volume_cluster
+
+IMPATIENT = 0.3
+"""Seconds until etcd is asked again for what it refuses only for a moment."""
+
+
+async def execute(action: Action, cluster: Cluster, snapshot: Snapshot, kube: Client, etcd: EtcdClient) -> None:
+    """Carry out one action against Kubernetes and etcd."""
+    match action:
+        case AddLearner(member=name):
+            await _insist(etcd.add_learner(_serving(snapshot), peer_url(cluster, name)))
+        case Promote(id=member_id):
+            await _insist(etcd.promote(_serving(snapshot), member_id))
+        case RemoveMember(member=name, id=member_id):
+            await etcd.remove(_serving(snapshot, besides=name), member_id)
+            await _discard(kube, _member(snapshot, name))
+        case DiscardMember(member=name):
+            await _discard(kube, _member(snapshot, name))
+        case MoveLeader(id=target):
+            await etcd.move_leader(client_address(_member(snapshot, snapshot.leader)), target)
+        case DeletePod(member=name, uid=uid):
+            pod = _member(snapshot, name).pod
+            if pod is not None:
+                await kube.delete(POD, _key(pod), uid=uid)
+        case LabelVoter(member=name):
+            await _label(kube, _member(snapshot, name))
+        case ExpandVolume(member=name, size=size):
+            live = _member(snapshot, name).volume
+            manifest = volume(cluster, name, volume_cluster(live), size, live)
+            await kube.apply(PERSISTENT_VOLUME_CLAIM, manifest)
+        case _:
+            raise TypeError(f"no such action: {action!r}")
+
+
+async def _insist(request: Awaitable[None]) -> None:
+    """etcd refuses a learner that lags, and any change within five seconds of a member's start (HealthInterval)."""
+    try:
+        await request
+    except EtcdError as error:
+        raise Transient(str(error), retry_after=IMPATIENT) from error
+
+
+async def _discard(kube: Client, member: Member) -> None:
+    """StatefulSet first, or it would bring the pod back; uids make sure that no successor is hit."""
+    objects: tuple[tuple[Kind, Manifest | None], ...] = (
+        (STATEFUL_SET, member.stateful_set),
+        (POD, member.pod),
+        (PERSISTENT_VOLUME_CLAIM, member.volume),
+    )
+    for kind, manifest in objects:
+        if manifest is not None:
+            await kube.delete(kind, _key(manifest), uid=manifest["metadata"]["uid"])
+
+
+async def _label(kube: Client, member: Member) -> None:
+    if member.pod is not None:
+        path = "/metadata/labels/" + ROLE_LABEL.replace("/", "~1")
+        await kube.patch(POD, _key(member.pod), [{"op": "add", "path": path, "value": VOTER}])
+
+
+def _serving(snapshot: Snapshot, besides: str = "") -> str:
+    """The client URL of a healthy voter, the leader first."""
+    fit = [m for m in snapshot.voters if m.healthy and m.name != besides]
+    for member in sorted(fit, key=lambda m: m.name != snapshot.leader):
+        return client_address(member)
+    raise Transient("no healthy member to talk to")
+
+
+def _member(snapshot: Snapshot, name: str) -> Member:
+    return next((member for member in snapshot.members if member.name == name), Member(name))
+
+
+def _key(manifest: Manifest) -> Key:
+    return Key(manifest["metadata"]["namespace"], manifest["metadata"]["name"])

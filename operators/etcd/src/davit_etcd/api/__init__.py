@@ -1,0 +1,1 @@
+"""The operator's custom resources: the one source of their CRDs."""

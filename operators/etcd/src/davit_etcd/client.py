@@ -1,0 +1,146 @@
+"""A thin async client of etcd's JSON gateway.
+
+The gateway needs no gRPC in the operator's memory and speaks for every release from 3.4 on. Its habits: 64-bit numbers
+are decimal strings, zero fields are left out, keys are base64 (etcd docs, "gRPC gateway").
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2
+from davit.errors import Transient
+
+from davit_etcd.model import Endpoint, EtcdMember, Hash, Member
+
+Json = dict[str, Any]
+
+_PROBE_KEY = base64.b64encode(b"\0davit").decode()
+"""Read, never written, to see whether a linearizable read goes through."""
+
+
+class EtcdError(Transient):
+    """etcd refused or did not answer; the message is etcd's own."""
+
+
+class EtcdClient:
+    """Speaks to members by their client URLs, for example `http://10.0.0.5:2379`."""
+
+    def __init__(self, http: httpx2.AsyncClient | None = None, *, timeout: float = 2.0) -> None:
+        """`timeout` in seconds for a whole request; hashing a large database gets thirty times as long."""
+        self._http = http or httpx2.AsyncClient(trust_env=False, limits=httpx2.Limits(max_keepalive_connections=64))
+        self._timeout = timeout
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def status(self, url: str) -> Endpoint:
+        """What the member says of itself; answered without a quorum."""
+        reply = await self._post(url, "maintenance/status")
+        header = reply.get("header", {})
+        return Endpoint(
+            id=_hex(header.get("member_id")),
+            cluster_id=_hex(header.get("cluster_id")),
+            version=reply.get("version", ""),
+            leader=_hex(reply.get("leader")),
+            raft_term=int(reply.get("raftTerm", 0)),
+            raft_index=int(reply.get("raftIndex", 0)),
+            raft_applied_index=int(reply.get("raftAppliedIndex", 0)),
+            revision=int(header.get("revision", 0)),
+            db_size=int(reply.get("dbSize", 0)),
+            learner=bool(reply.get("isLearner", False)),
+            errors=tuple(reply.get("errors", ())),
+        )
+
+    async def members(self, url: str, *, linearizable: bool) -> tuple[EtcdMember, ...]:
+        """The member list; with `linearizable` false a member without quorum tells what it last knew."""
+        reply = await self._post(url, "cluster/member/list", {"linearizable": linearizable})
+        return tuple(_member(item) for item in reply.get("members", ()))
+
+    async def read(self, url: str) -> None:
+        """A linearizable read: passes only with a quorum (3.4 has no linearizable member list)."""
+        await self._post(url, "kv/range", {"key": _PROBE_KEY})
+
+    async def alarms(self, url: str) -> tuple[tuple[str, str], ...]:
+        """Raised alarms as (member ID, type), such as ("8e9e05c52164694d", "CORRUPT")."""
+        reply = await self._post(url, "maintenance/alarm", {"action": "GET"})
+        return tuple((_hex(item.get("memberID")), str(item.get("alarm"))) for item in reply.get("alarms", ()))
+
+    async def hash_kv(self, url: str, revision: int) -> Hash:
+        """The member's HashKV at a revision."""
+        body = {"revision": str(revision)}
+        slow = self._timeout * 30
+        try:
+            reply = await self._post(url, "maintenance/hashkv", body, timeout=slow)
+        except EtcdError:
+            # The path before 3.6 was /maintenance/hash (etcd-io/etcd api/etcdserverpb/rpc.proto).
+            reply = await self._post(url, "maintenance/hash", body, timeout=slow)
+        return Hash(int(reply.get("hash", 0)), int(reply.get("compact_revision", 0)))
+
+    async def add_learner(self, url: str, peer_url: str) -> None:
+        """MemberAdd as a learner; already there is success."""
+        body = {"peerURLs": [peer_url], "isLearner": True}
+        await self._post(url, "cluster/member/add", body, accept="Peer URLs already exists")
+
+    async def promote(self, url: str, member_id: str) -> None:
+        """MemberPromote; etcd refuses while the learner lags; already a voter is success."""
+        await self._post(url, "cluster/member/promote", _id("ID", member_id), accept="can only promote a learner member$")
+
+    async def remove(self, url: str, member_id: str) -> None:
+        """MemberRemove; already gone is success."""
+        await self._post(url, "cluster/member/remove", _id("ID", member_id), accept="member not found")
+
+    async def move_leader(self, url: str, target_id: str) -> None:
+        """MoveLeader; `url` must be the leader's."""
+        await self._post(url, "maintenance/transfer-leadership", _id("targetID", target_id), timeout=self._timeout * 3)
+
+    async def _post(
+        self, url: str, path: str, body: Mapping[str, Any] | None = None, *, timeout: float = 0.0, accept: str = ""
+    ) -> Json:
+        try:
+            response = await self._http.post(f"{url}/v3/{path}", json=body or {}, timeout=timeout or self._timeout)
+        except httpx2.HTTPError as error:
+            raise EtcdError(f"{url}: {type(error).__name__} {error}".rstrip()) from error
+        reply = _parse(response)
+        if response.status_code == httpx2.codes.OK:
+            return reply
+        message = str(reply.get("message") or reply.get("error") or f"HTTP {response.status_code}")
+        if accept and re.search(accept, message):
+            return {}
+        raise EtcdError(f"{url}: {message}")
+
+
+def client_address(member: Member) -> str:
+    """A member's client URL by its pod's address, which needs no name to resolve."""
+    address = (member.pod or {}).get("status", {}).get("podIP", "")
+    return f"http://[{address}]:2379" if ":" in address else f"http://{address}:2379"
+
+
+def _parse(response: httpx2.Response) -> Json:
+    try:
+        data = response.json()
+    except ValueError:
+        return {"message": response.text[:200]}
+    return data if isinstance(data, dict) else {}
+
+
+def _member(item: Mapping[str, Any]) -> EtcdMember:
+    return EtcdMember(
+        id=_hex(item.get("ID")),
+        name=item.get("name", ""),
+        peer_urls=tuple(item.get("peerURLs", ())),
+        learner=bool(item.get("isLearner", False)),
+    )
+
+
+def _hex(number: str | int | None) -> str:
+    """`"10276657743932975437"` to `"8e9e05c52164694d"`; empty for none or zero."""
+    return f"{int(number):x}" if number and int(number) else ""
+
+
+def _id(field: str, member_id: str) -> Json:
+    return {field: str(int(member_id, 16))}

@@ -1,0 +1,89 @@
+"""The commands a plan may hold. Frozen; each may be carried out again after a crash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class AddLearner:
+    """Announce a new member to etcd, before any of its objects exists."""
+
+    member: str
+    message: str
+    reason: str = "AddingMember"
+    destructive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """Let a learner vote; etcd refuses while it lags, so this is tried until it goes through."""
+
+    member: str
+    id: str
+    message: str
+    reason: str = ""
+    destructive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveMember:
+    """Take a member out of etcd, then delete its objects and its volume."""
+
+    member: str
+    id: str
+    message: str
+    reason: str
+    destructive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DiscardMember:
+    """Delete what is left of a member that etcd no longer lists."""
+
+    member: str
+    message: str
+    reason: str = "DiscardingMember"
+    destructive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MoveLeader:
+    """Hand leadership over, so that the leader can be restarted without an election time-out."""
+
+    id: str
+    message: str
+    reason: str = "MovingLeader"
+    destructive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePod:
+    """Have a member come back from its changed template."""
+
+    member: str
+    uid: str
+    message: str
+    reason: str
+    destructive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LabelVoter:
+    """Mark a running pod as a voter's, so that clients and the disruption budget find it."""
+
+    member: str
+    message: str
+    reason: str = ""
+    destructive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExpandVolume:
+    """Ask for a larger volume; the storage class may refuse."""
+
+    member: str
+    size: str
+    message: str
+    reason: str = "ExpandingVolume"
+    destructive: bool = False

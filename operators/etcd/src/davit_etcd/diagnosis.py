@@ -1,0 +1,159 @@
+"""Why a member is not working, read off its pod and volume. Pure.
+
+A member is *lost* when only its replacement can help: its data is gone or broken, and the others have it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from davit.model import Manifest
+
+from davit_etcd.model import Cluster, Member, Snapshot
+
+_LOST = (
+    ("couldn't find local name", "its data directory is empty"),
+    ("has been permanently removed from the cluster", "it was removed from the cluster"),
+    (r"tocommit\(\d+\) is out of range", "its log lost entries that it had acknowledged"),
+    ("crc mismatch", "its write-ahead log is corrupt"),
+    (r"walpb: |wal: (file|slice|read|corrupt)|failed to (read|open|recover|repair) WAL", "its write-ahead log is corrupt"),
+    ("failed to find database snapshot file|backend is missing|failed to recover v3 backend", "its database is missing"),
+    (
+        r"invalid database|database file .*(corrupt|invalid)|file size too small|version mismatch|checksum error"
+        r"|page \d+ already freed|freepages|invalid freelist|meta.*(invalid|checksum)|unexpected fault address|cursor\.",
+        "its database is corrupt",
+    ),
+    ("found data inconsistency with peers|data inconsistency", "its data differs from the others'"),
+    ("snap: |failed to load (v2 )?snapshot|snapshot file.*corrupt", "its snapshot is corrupt"),
+    ("has already been bootstrapped", "its data was lost while the cluster was formed"),
+    ("assertion failed|panic: .*bbolt|bbolt: ", "its database is corrupt"),
+)
+"""What etcd's last words mean (etcd server sources; the messages are tested against real releases)."""
+
+_FULL = re.compile("no space left on device", re.IGNORECASE)
+_HARMLESS = re.compile(r'"level":"(debug|info|warn)"')
+_CRASHES = 3
+"""Restarts after which a member that never gets ready is replaced, where its configuration is proved by another."""
+
+
+def lost(cluster: Cluster, snapshot: Snapshot, member: Member) -> str:
+    """Why the member can only be replaced, empty when it may yet come back."""
+    if member.etcd is not None and member.etcd.id in snapshot.corrupt:
+        return "etcd raised a CORRUPT alarm for it"
+    if not cluster.storage.memory and _made(member) and (reason := _lost_volume(member)):
+        return reason
+    if member.healthy:
+        return ""
+    return _last_words(member) or _endless_crash(snapshot, member)
+
+
+def _made(member: Member) -> bool:
+    """Whether its objects were made already, so that a missing volume is a loss and not a beginning."""
+    return member.stateful_set is not None and (member.record is None or member.record.start == "established")
+
+
+def _lost_volume(member: Member) -> str:
+    if member.volume is None:
+        return "its volume is gone"
+    if "deletionTimestamp" in member.volume["metadata"]:
+        return "its volume is being deleted"
+    if member.volume.get("status", {}).get("phase") == "Lost":
+        return "its volume is lost"
+    return ""
+
+
+def _last_words(member: Member) -> str:
+    words = last_words(member.pod)
+    if not words or _FULL.search(words):
+        return ""
+    return next((meaning for pattern, meaning in _LOST if re.search(pattern, words)), "")
+
+
+def _endless_crash(snapshot: Snapshot, member: Member) -> str:
+    """A crash loop is blamed on the data only where another member runs well from the same inputs."""
+    state = container(member.pod)
+    ended = terminated(state)
+    if state.get("restartCount", 0) < _CRASHES or state.get("ready") or not ended:
+        return ""
+    if ended.get("reason") == "OOMKilled" or _FULL.search(str(ended.get("message", ""))):
+        return ""
+    if not any(_proves(other, member) for other in snapshot.members):
+        return ""
+    return f"it crashed {state['restartCount']} times, and another member runs well with the same configuration"
+
+
+def _proves(other: Member, member: Member) -> bool:
+    return (
+        other.name != member.name
+        and other.healthy
+        and other.record is not None
+        and member.record is not None
+        and other.record.inputs == member.record.inputs
+    )
+
+
+def container(pod: Manifest | None) -> Mapping[str, Any]:
+    """The status of the etcd container, empty before there is one."""
+    statuses = (pod or {}).get("status", {}).get("containerStatuses", [])
+    return next((status for status in statuses if status["name"] == "etcd"), {})
+
+
+def terminated(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How the container ended last, empty when it never failed."""
+    ended: Mapping[str, Any] = state.get("state", {}).get("terminated") or state.get("lastState", {}).get("terminated") or {}
+    return ended if ended.get("exitCode") else {}
+
+
+def last_words(pod: Manifest | None) -> str:
+    """Why the container is down, in its own last log lines; empty while it runs.
+
+    Lines below error level are left out: they tell what went well before.
+    """
+    state = container(pod)
+    if "running" in state.get("state", {}):
+        return ""
+    lines = str(terminated(state).get("message", "")).splitlines()
+    return "\n".join(line for line in lines if not _HARMLESS.search(line))
+
+
+def complaint(member: Member) -> str:
+    """In a few words for status: what keeps the member from being healthy."""
+    if member.pod is None:
+        return member.trouble or "its pod does not exist yet"
+    state = container(member.pod)
+    waiting = state.get("state", {}).get("waiting", {})
+    ended = terminated(state)
+    if ended.get("reason") == "OOMKilled":
+        return f"out of memory ({state.get('restartCount', 0)} restarts): raise spec.resources.limits.memory"
+    if _FULL.search(str(ended.get("message", ""))):
+        return "its volume is full: raise spec.storage.size"
+    if waiting.get("reason") in ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"):
+        return f"{waiting['reason']}: {waiting.get('message', '')}"[:300]
+    if ended and "running" not in state.get("state", {}):
+        return f"crashed with exit code {ended.get('exitCode')}: {_tail(str(ended.get('message', '')))}"
+    if waiting.get("reason") == "CreateContainerConfigError":
+        return f"{waiting['reason']}: {waiting.get('message', '')}"[:300]
+    return member.trouble or _unscheduled(member.pod) or "starting"
+
+
+def stuck(member: Member) -> bool:
+    """Whether its pod is down in a way that waiting alone is unlikely to cure."""
+    if member.pod is None or member.healthy:
+        return False
+    state = container(member.pod).get("state", {})
+    reason = state.get("waiting", {}).get("reason", "")
+    return bool(_unscheduled(member.pod) or "terminated" in state or reason not in ("", "ContainerCreating", "PodInitializing"))
+
+
+def _unscheduled(pod: Manifest) -> str:
+    for condition in pod.get("status", {}).get("conditions", []):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return f"{condition.get('reason', 'Unschedulable')}: {condition.get('message', '')}"[:300]
+    return ""
+
+
+def _tail(words: str) -> str:
+    lines = [line for line in words.strip().splitlines() if line.strip()]
+    return lines[-1][-200:] if lines else "no last words"

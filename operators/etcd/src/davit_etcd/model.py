@@ -1,0 +1,271 @@
+"""What the etcd operator thinks in. Frozen, no I/O."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, Literal
+
+from davit.model import Key, Manifest
+
+from davit_etcd.versions import Version
+
+Json = dict[str, Any]
+Options = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """All that the user decides about a member's pod, and nothing else, so that no operator release changes it.
+
+    `pod` holds the parts of the spec that go into a pod, verbatim; `flags` etcd flags without dashes.
+    """
+
+    version: Version
+    image: str
+    pod: str = "{}"
+    flags: Options = ()
+    memory: str | None = None
+
+    def to_json(self) -> Json:
+        """The form in which a member's StatefulSet remembers them."""
+        parts = {"version": str(self.version), "image": self.image, "pod": json.loads(self.pod), "flags": dict(self.flags)}
+        return parts | ({"memory": self.memory} if self.memory else {})
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Inputs:
+        """The inverse of `to_json`; raises KeyError, TypeError or ValueError for anything else."""
+        return cls(
+            version=Version.parse(data["version"]),
+            image=data["image"],
+            pod=canonical(data["pod"]),
+            flags=tuple(sorted(data["flags"].items())),
+            memory=data.get("memory"),
+        )
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits that change exactly when a pod has to be replaced."""
+        return hashlib.sha256(canonical(self.to_json()).encode()).hexdigest()[:16]
+
+    def at(self, version: Version, image: str) -> Inputs:
+        """The same with another version."""
+        return replace(self, version=version, image=image)
+
+
+def canonical(data: Any) -> str:
+    """JSON with sorted keys, so that equal data is equal text."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Volumes of `size` (a quantity) per member, or tmpfs when `memory`."""
+
+    memory: bool
+    size: str
+    bytes: Decimal
+    class_name: str | None
+    delete_with_cluster: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A valid EtcdCluster with every default filled in."""
+
+    key: Key
+    uid: str
+    generation: int
+    size: int
+    inputs: Inputs
+    storage: Storage
+    paused: bool
+    repository: str
+    image_override: bool
+    owner: str
+    """The owner reference of children as canonical JSON."""
+
+    def image_of(self, version: Version) -> str:
+        """The image for a version; an override stands for whatever version the spec says."""
+        return self.inputs.image if self.image_override else f"{self.repository}:v{version}"
+
+
+StartMode = Literal["new", "join", "established"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a member's StatefulSet was made from, kept in an annotation on it.
+
+    start: `new` forms the cluster with `peers`; `join` enters it as one of `peers`; an `established` member only ever
+    continues from its data: with an empty disk it refuses to start instead of coming back under its old identity.
+    """
+
+    inputs: Inputs
+    start: StartMode
+    peers: tuple[str, ...] = ()
+    voter: bool = True
+
+    def to_json(self) -> str:
+        """The annotation's value."""
+        return canonical({"inputs": self.inputs.to_json(), "start": self.start, "peers": list(self.peers), "voter": self.voter})
+
+    @classmethod
+    def from_json(cls, text: str) -> Record | None:
+        """The inverse of `to_json`; None for a damaged annotation."""
+        try:
+            data = json.loads(text)
+            start: StartMode = data["start"] if data["start"] in ("new", "join") else "established"
+            return cls(Inputs.from_json(data["inputs"]), start, tuple(data["peers"]), bool(data["voter"]))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class EtcdMember:
+    """An entry of etcd's member list; `id` in lower-case hexadecimal, `name` empty until it has started."""
+
+    id: str
+    name: str
+    peer_urls: tuple[str, ...]
+    learner: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What one member says of itself (Maintenance.Status); sizes in bytes, `leader` empty without one."""
+
+    id: str
+    cluster_id: str
+    version: str
+    leader: str
+    raft_term: int
+    raft_index: int
+    raft_applied_index: int
+    revision: int
+    db_size: int
+    learner: bool
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hash:
+    """A member's HashKV at a revision; comparable between members that compacted at the same revision."""
+
+    value: int
+    compact_revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member as seen from all sides: each part is None where nothing was found."""
+
+    name: str
+    stateful_set: Manifest | None = None
+    record: Record | None = None
+    pod: Manifest | None = None
+    volume: Manifest | None = None
+    etcd: EtcdMember | None = None
+    endpoint: Endpoint | None = None
+    hash: Hash | None = None
+    trouble: str = ""
+    """Why its pod or volume does not come up, in the words of Kubernetes' events."""
+
+    @property
+    def ordinal(self) -> int:
+        """The number in its name."""
+        return int(self.name.rsplit("-", 1)[1])
+
+    @property
+    def voter(self) -> bool:
+        """Whether etcd counts it for quorum."""
+        return self.etcd is not None and not self.etcd.learner
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it answers, follows a leader and reports no error."""
+        return self.endpoint is not None and bool(self.endpoint.leader) and not self.endpoint.errors
+
+    @property
+    def pod_ready(self) -> bool:
+        """Whether Kubernetes sends it traffic."""
+        conditions = (self.pod or {}).get("status", {}).get("conditions", [])
+        return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The world as one pass sees it.
+
+    quorum: a linearizable read went through; only then `membership` is certain.
+    corrupt: IDs of members with a CORRUPT alarm.
+    """
+
+    children: tuple[Manifest, ...]
+    members: tuple[Member, ...]
+    membership: tuple[EtcdMember, ...] = ()
+    strangers: tuple[EtcdMember, ...] = ()
+    quorum: bool = False
+    cluster_id: str = ""
+    leader: str = ""
+    corrupt: frozenset[str] = frozenset()
+    no_space: bool = False
+    status: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def voters(self) -> tuple[Member, ...]:
+        """Members that count for quorum."""
+        return tuple(member for member in self.members if member.voter)
+
+    @property
+    def learners(self) -> tuple[Member, ...]:
+        """Members that are still being brought up."""
+        return tuple(member for member in self.members if member.etcd is not None and member.etcd.learner)
+
+    @property
+    def formed(self) -> bool:
+        """Whether the cluster exists as an identity, so that nothing may ever form it a second time."""
+        if self.status.get("clusterID"):
+            return True
+        return any(m.record is not None and m.record.start != "new" for m in self.members) or bool(self.adopted_id)
+
+    @property
+    def adopted_id(self) -> str:
+        """The cluster whose data the volumes hold."""
+        return next((cid for m in self.members if (cid := volume_cluster(m.volume))), "")
+
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        """Versions that members run, lowest first; the last known one when none answers."""
+        running = sorted({Version.parse(m.endpoint.version) for m in self.members if m.endpoint is not None})
+        if not running and self.status.get("currentVersion"):
+            return (Version.parse(self.status["currentVersion"]),)
+        return tuple(running)
+
+
+GROUP = "etcd.davit.dev"
+MEMBER_LABEL = f"{GROUP}/member"
+ROLE_LABEL = f"{GROUP}/role"
+VOTER = "voter"
+RECORD_ANNOTATION = f"{GROUP}/member"
+DIGEST_ANNOTATION = f"{GROUP}/inputs"
+CLUSTER_ID_ANNOTATION = f"{GROUP}/cluster-id"
+CLUSTER_UID_ANNOTATION = f"{GROUP}/cluster-uid"
+
+
+def annotation(manifest: Manifest | None, name: str) -> str:
+    """An annotation's value, empty when absent."""
+    return str(((manifest or {}).get("metadata", {}).get("annotations") or {}).get(name, ""))
+
+
+def volume_cluster(volume: Manifest | None) -> str:
+    """The ID of the cluster whose data a volume holds, empty before it was formed."""
+    return annotation(volume, CLUSTER_ID_ANNOTATION)
+
+
+def quorum(voters: int) -> int:
+    """How many of so many voters must agree."""
+    return voters // 2 + 1

@@ -1,0 +1,224 @@
+"""Reads the world for one cluster: live objects from Kubernetes, membership and health from etcd."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from davit.apply import controlled_by
+from davit.errors import Transient
+from davit.kube.client import Client
+from davit.kube.kinds import EVENT, PERSISTENT_VOLUME_CLAIM, POD, POD_DISRUPTION_BUDGET, SERVICE, STATEFUL_SET
+from davit.kube.labels import MANAGED_BY
+from davit.model import Manifest
+
+from davit_etcd.client import EtcdClient, EtcdError, client_address
+from davit_etcd.manifests import OPERATOR, member_of_url, pod_name, selector, volume_name
+from davit_etcd.model import (
+    DIGEST_ANNOTATION,
+    MEMBER_LABEL,
+    RECORD_ANNOTATION,
+    Cluster,
+    EtcdMember,
+    Member,
+    Record,
+    Snapshot,
+    annotation,
+)
+
+T = TypeVar("T")
+
+_CHILDREN = (STATEFUL_SET, PERSISTENT_VOLUME_CLAIM, SERVICE, POD_DISRUPTION_BUDGET)
+
+
+async def observe(cluster: Cluster, resource: Manifest, kube: Client, etcd: EtcdClient) -> Snapshot:
+    """One consistent enough look; raises `Transient` while a predecessor's objects are still being collected."""
+    children, pods = await _objects(cluster, kube)
+    _wait_for_predecessor(resource, children)
+    members = _members(cluster, children, pods)
+    members = await _ask_each(members, etcd)
+    snapshot = Snapshot(children=children, members=members, status=resource.get("status") or {})
+    snapshot = await _ask_together(cluster, snapshot, etcd)
+    if _changing(cluster, snapshot):
+        snapshot = await _with_hashes(snapshot, etcd)
+    return await _with_troubles(cluster, snapshot, kube)
+
+
+async def _objects(cluster: Cluster, kube: Client) -> tuple[tuple[Manifest, ...], tuple[Manifest, ...]]:
+    labels = selector(cluster.key.name)
+    namespace = cluster.key.namespace
+    ours = {**labels, MANAGED_BY: OPERATOR}
+    lists = [kube.list(kind, namespace, labels=ours) for kind in _CHILDREN]
+    pods, *children = await asyncio.gather(kube.list(POD, namespace, labels=labels), *lists)
+    return tuple(manifest for found in children for manifest in found), tuple(pods)
+
+
+def _wait_for_predecessor(resource: Manifest, children: Iterable[Manifest]) -> None:
+    for child in children:
+        controlled = any(ref.get("controller") for ref in child["metadata"].get("ownerReferences", ()))
+        if controlled and not controlled_by(child, resource):
+            name = f"{child['kind']} {child['metadata']['name']}"
+            raise Transient(f"waiting for the garbage collector to remove {name} of an earlier resource", retry_after=1.0)
+
+
+def _members(cluster: Cluster, children: Sequence[Manifest], pods: Sequence[Manifest]) -> tuple[Member, ...]:
+    named = [child["metadata"]["labels"].get(MEMBER_LABEL) for child in children]
+    index = {(child["kind"], child["metadata"]["name"]): child for child in children}
+    by_pod = {pod["metadata"]["name"]: pod for pod in pods}
+    return _sorted(_member(name, index, by_pod) for name in {n for n in named if n and _numbered(cluster, n)})
+
+
+def _member(name: str, index: Mapping[tuple[str, str], Manifest], pods: Mapping[str, Manifest]) -> Member:
+    stateful_set = index.get(("StatefulSet", name))
+    return Member(
+        name=name,
+        stateful_set=stateful_set,
+        record=Record.from_json(annotation(stateful_set, RECORD_ANNOTATION)) if stateful_set else None,
+        pod=pods.get(pod_name(name)),
+        volume=index.get(("PersistentVolumeClaim", volume_name(name))),
+    )
+
+
+def _numbered(cluster: Cluster, name: str) -> bool:
+    return name.removeprefix(f"{cluster.key.name}-").isdigit()
+
+
+def _sorted(members: Iterable[Member]) -> tuple[Member, ...]:
+    return tuple(sorted(members, key=lambda member: member.ordinal))
+
+
+async def _ask_each(members: tuple[Member, ...], etcd: EtcdClient) -> tuple[Member, ...]:
+    async def ask(member: Member) -> Member:
+        if not _reachable(member):
+            return member
+        return replace(member, endpoint=await _try(etcd.status(client_address(member))))
+
+    return tuple(await asyncio.gather(*(ask(member) for member in members)))
+
+
+def _reachable(member: Member) -> bool:
+    status = (member.pod or {}).get("status", {})
+    running = any("running" in state.get("state", {}) for state in status.get("containerStatuses", ()))
+    return bool(status.get("podIP")) and running
+
+
+async def _try(question: Awaitable[T]) -> T | None:
+    try:
+        return await question
+    except EtcdError:
+        return None
+
+
+async def _ask_together(cluster: Cluster, snapshot: Snapshot, etcd: EtcdClient) -> Snapshot:
+    """Membership from the leader if it still has a quorum, else from whoever answers, else as last written to status."""
+    answering = [m for m in snapshot.members if m.endpoint is not None]
+    leaders = {m.endpoint.leader for m in answering if m.endpoint and m.endpoint.leader}
+    asked = sorted(
+        answering, key=lambda m: (m.endpoint is None or m.endpoint.id not in leaders, m.endpoint and m.endpoint.learner)
+    )
+    for member in asked:
+        url = client_address(member)
+        if await _quorum(etcd, url) and (listed := await _try(etcd.members(url, linearizable=True))):
+            alarms = await _try(etcd.alarms(url)) or ()
+            snapshot = replace(
+                snapshot,
+                quorum=True,
+                corrupt=frozenset(owner for owner, alarm in alarms if alarm == "CORRUPT"),
+                no_space=any(alarm == "NOSPACE" for _, alarm in alarms),
+            )
+            return _joined(cluster, snapshot, listed, member)
+    for member in (m for m in asked if m.endpoint and not m.endpoint.learner):
+        if listed := await _try(etcd.members(client_address(member), linearizable=False)):
+            return _joined(cluster, snapshot, listed, member)
+    return _joined(cluster, snapshot, _remembered(snapshot), None)
+
+
+async def _quorum(etcd: EtcdClient, url: str) -> bool:
+    try:
+        await etcd.read(url)
+    except EtcdError:
+        return False
+    return True
+
+
+def _remembered(snapshot: Snapshot) -> tuple[EtcdMember, ...]:
+    return tuple(
+        EtcdMember(item["id"], item["name"], (), item.get("role") == "Learner")
+        for item in snapshot.status.get("members") or ()
+        if item.get("id")
+    )
+
+
+def _joined(cluster: Cluster, snapshot: Snapshot, listed: Iterable[EtcdMember], told: Member | None) -> Snapshot:
+    """Put etcd's list and Kubernetes' objects side by side, by peer URL: an unstarted member has no name yet."""
+    known = {member.name: member for member in snapshot.members}
+    strangers = []
+    for entry in listed:
+        urls = entry.peer_urls
+        name = (member_of_url(cluster, urls[0]) if urls else entry.name) or ""
+        if not name:
+            strangers.append(entry)
+            continue
+        known[name] = replace(known.get(name, Member(name)), etcd=entry)
+    members = _sorted(known.values())
+    leader_id = told.endpoint.leader if told and told.endpoint else ""
+    leader = next((m.name for m in members if m.etcd and leader_id and m.etcd.id == leader_id), "")
+    return replace(
+        snapshot,
+        members=members,
+        strangers=tuple(strangers),
+        cluster_id=told.endpoint.cluster_id if told and told.endpoint else "",
+        leader=leader,
+    )
+
+
+def _changing(cluster: Cluster, snapshot: Snapshot) -> bool:
+    """Whether a restart may be near, before which the members' data is compared: hashing costs them time."""
+    if not snapshot.quorum or cluster.paused or cluster.storage.memory:
+        return False
+    return any(
+        m.record is None
+        or m.record.inputs != cluster.inputs
+        or (m.pod is not None and annotation(m.pod, DIGEST_ANNOTATION) != m.record.inputs.digest)
+        for m in snapshot.voters
+    )
+
+
+async def _with_hashes(snapshot: Snapshot, etcd: EtcdClient) -> Snapshot:
+    healthy = [m for m in snapshot.voters if m.healthy and m.endpoint]
+    if not healthy:
+        return snapshot
+    revision = min(m.endpoint.revision for m in healthy if m.endpoint)
+    hashes = await asyncio.gather(*(_try(etcd.hash_kv(client_address(m), revision)) for m in healthy))
+    found = {member.name: value for member, value in zip(healthy, hashes, strict=True)}
+    return replace(snapshot, members=tuple(replace(m, hash=found.get(m.name)) for m in snapshot.members))
+
+
+async def _with_troubles(cluster: Cluster, snapshot: Snapshot, kube: Client) -> Snapshot:
+    """For pods and volumes that do not come up: what Kubernetes' events say about them."""
+
+    async def explain(member: Member) -> Member:
+        name = _in_trouble(cluster, member)
+        return replace(member, trouble=await _last_event(kube, cluster.key.namespace, name)) if name else member
+
+    return replace(snapshot, members=tuple(await asyncio.gather(*(explain(m) for m in snapshot.members))))
+
+
+def _in_trouble(cluster: Cluster, member: Member) -> str:
+    """The name of the object whose events explain why the member is not there."""
+    if member.stateful_set is None or member.endpoint is not None or cluster.size == 0:
+        return ""
+    if member.pod is None:
+        return member.name
+    if member.volume is not None and member.volume.get("status", {}).get("phase") != "Bound":
+        return volume_name(member.name)
+    phase = member.pod.get("status", {}).get("phase")
+    return pod_name(member.name) if phase == "Pending" else ""
+
+
+async def _last_event(kube: Client, namespace: str, name: str) -> str:
+    events = await kube.list(EVENT, namespace, fields={"involvedObject.name": name, "type": "Warning"})
+    newest = max(events, key=lambda e: e.get("lastTimestamp") or e.get("eventTime") or "", default=None)
+    return f"{newest.get('reason', '')}: {newest.get('message', '')}"[:300] if newest else ""

@@ -1,0 +1,172 @@
+"""An EtcdCluster as written to a frozen, defaulted `Cluster`, or `Invalid`. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from davit.errors import Invalid, Problem
+from davit.kube.labels import owner_reference
+from davit.kube.quantity import parse_quantity
+from davit.model import Key, Manifest
+from pydantic import ValidationError
+
+from davit_etcd.api.v1 import MAX_NAME, EtcdClusterSpec
+from davit_etcd.model import GROUP, Cluster, Inputs, Options, Storage, canonical
+from davit_etcd.versions import NEWEST_LINE, OLDEST, Version
+
+DEFAULT_REPOSITORY = "quay.io/coreos/etcd"
+_NAME = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
+
+_OWNED = re.compile(
+    r"^(name|data-dir|wal-dir|listen-.*|advertise-.*|initial-(advertise|cluster).*|force-new-cluster.*|config-file"
+    r"|discovery.*|proxy.*|gateway.*|.*cert.*|.*-key-file|.*trusted-ca.*|auto-tls|peer-auto-tls|logger|log-outputs"
+    r"|enable-grpc-gateway|strict-reconfig-check|unsafe-.*|max-learners|experimental-max-learners"
+    r"|force-unsafe-.*|host-whitelist|cors)$"
+)
+"""Flags that Davit sets or that would take a member out of its hands."""
+_TYPED = {
+    "quota-backend-bytes": "spec.quota",
+    "auto-compaction-mode": "spec.autoCompaction.mode",
+    "auto-compaction-retention": "spec.autoCompaction.retention",
+}
+_POD_FIELDS = (
+    "affinity", "imagePullSecrets", "nodeSelector", "podMetadata", "priorityClassName", "resources", "tolerations",
+    "topologySpread",
+)  # fmt: skip
+_RESERVED = ("app.kubernetes.io/", f"{GROUP}/", "statefulset.kubernetes.io/", "controller-revision-hash")
+
+
+def validate(resource: Manifest, repository: str = DEFAULT_REPOSITORY) -> Cluster:
+    """The domain object; raises `Invalid` with every problem found, each naming its field and remedy."""
+    try:
+        spec = EtcdClusterSpec.model_validate(resource.get("spec") or {})
+    except ValidationError as error:
+        raise Invalid(*(_problem(item) for item in error.errors(include_url=False))) from None
+    written = {name: value for name, value in resource["spec"].items() if value is not None}
+    problems = [*_name(resource), *_version(spec), *_sizes(spec), *_options(spec), *_metadata(spec), *_pod(written)]
+    if problems:
+        raise Invalid(*problems)
+    return _cluster(resource, spec, written, repository)
+
+
+def _cluster(resource: Manifest, spec: EtcdClusterSpec, written: Mapping[str, Any], repository: str) -> Cluster:
+    metadata = resource["metadata"]
+    version = Version.parse(spec.version)
+    storage = _storage(spec)
+    return Cluster(
+        key=Key(metadata["namespace"], metadata["name"]),
+        uid=metadata["uid"],
+        generation=metadata.get("generation", 0),
+        size=spec.size,
+        inputs=Inputs(
+            version=version,
+            image=spec.image or f"{repository}:v{version}",
+            pod=canonical({name: written[name] for name in _POD_FIELDS if written.get(name)}),
+            flags=_flags(spec),
+            memory=storage.size if storage.memory else None,
+        ),
+        storage=storage,
+        paused=bool(spec.paused),
+        repository=repository,
+        image_override=spec.image is not None,
+        owner=canonical(owner_reference(resource)),
+    )
+
+
+def _storage(spec: EtcdClusterSpec) -> Storage:
+    storage = spec.storage
+    memory = storage is not None and storage.type == "Memory"
+    size = str((storage.size if storage else None) or ("256Mi" if memory else "8Gi"))
+    return Storage(
+        memory=memory,
+        size=size,
+        bytes=parse_quantity(size),
+        class_name=storage.storage_class_name if storage else None,
+        delete_with_cluster=bool(storage and storage.retain == "Delete"),
+    )
+
+
+def _flags(spec: EtcdClusterSpec) -> Options:
+    flags = {name.removeprefix("--"): value for name, value in (spec.etcd_options or {}).items()}
+    if spec.quota is not None:
+        flags["quota-backend-bytes"] = str(int(parse_quantity(spec.quota)))
+    if spec.auto_compaction is not None:
+        flags["auto-compaction-mode"] = spec.auto_compaction.mode or "periodic"
+        flags["auto-compaction-retention"] = spec.auto_compaction.retention
+    return tuple(sorted(flags.items()))
+
+
+def _problem(error: Any) -> Problem:
+    path = ".".join(str(part) for part in ("spec", *error["loc"]))
+    return Problem(path, str(error["msg"]))
+
+
+def _name(resource: Manifest) -> Iterator[Problem]:
+    name = resource["metadata"]["name"]
+    if len(name) > MAX_NAME or not _NAME.match(name):
+        yield Problem(
+            "metadata.name",
+            f"at most {MAX_NAME} characters, a letter first, then lower-case letters, digits and '-': "
+            "make the EtcdCluster anew under such a name",
+        )
+
+
+def _version(spec: EtcdClusterSpec) -> Iterator[Problem]:
+    try:
+        version = Version.parse(spec.version)
+    except ValueError as error:
+        yield Problem("spec.version", str(error))
+        return
+    if version < OLDEST:
+        yield Problem("spec.version", f"{version} is older than {OLDEST}, the oldest that can be run: choose a later one")
+    if version.line > NEWEST_LINE:
+        newest = ".".join(map(str, NEWEST_LINE))
+        yield Problem("spec.version", f"{version} is newer than this operator knows ({newest}): upgrade the operator first")
+
+
+def _sizes(spec: EtcdClusterSpec) -> Iterator[Problem]:
+    quantities = {"spec.quota": spec.quota, "spec.storage.size": spec.storage.size if spec.storage else None}
+    for path, value in quantities.items():
+        if value is None:
+            continue
+        try:
+            if parse_quantity(value) <= 0:
+                yield Problem(path, f"{value} must be more than nothing, for example 8Gi")
+        except ValueError as error:
+            yield Problem(path, str(error))
+    if spec.size == 0 and spec.storage is not None and spec.storage.type == "Memory":
+        yield Problem("spec.size", "0 would lose all data with storage.type Memory: delete the EtcdCluster instead")
+
+
+def _options(spec: EtcdClusterSpec) -> Iterator[Problem]:
+    for given in spec.etcd_options or {}:
+        flag = given.removeprefix("--")
+        if flag in _TYPED:
+            yield Problem(f"spec.etcdOptions.{given}", f"set {_TYPED[flag]} instead")
+        elif _OWNED.match(flag):
+            yield Problem(f"spec.etcdOptions.{given}", "is set by Davit itself: remove it")
+        elif not re.match(r"^[a-z][a-z0-9-]*$", flag):
+            yield Problem(f"spec.etcdOptions.{given}", "is not a flag name: write for example heartbeat-interval")
+
+
+def _metadata(spec: EtcdClusterSpec) -> Iterator[Problem]:
+    given = spec.pod_metadata
+    for part, keys in (("labels", given and given.labels), ("annotations", given and given.annotations)):
+        for key in keys or {}:
+            if key.startswith(_RESERVED):
+                yield Problem(f"spec.podMetadata.{part}.{key}", "is reserved: choose a key of your own")
+
+
+def _pod(written: Mapping[str, Any]) -> Iterator[Problem]:
+    resources = written.get("resources") or {}
+    for part in ("requests", "limits"):
+        for name, value in (resources.get(part) or {}).items():
+            try:
+                parse_quantity(value)
+            except (ValueError, TypeError) as error:
+                yield Problem(f"spec.resources.{part}.{name}", str(error))
+    for index, secret in enumerate(written.get("imagePullSecrets") or []):
+        if not secret.get("name"):
+            yield Problem(f"spec.imagePullSecrets[{index}].name", "is missing")

@@ -1,0 +1,1 @@
+"""Davit's shared library: what every operator needs and none should write twice."""

@@ -1,0 +1,148 @@
+"""The pipeline every operator runs: validate, observe, plan, apply, act, status."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from davit import apply, status
+from davit.errors import Blocked, DavitError, Invalid, Transient
+from davit.kube.client import Client
+from davit.model import Action, Key, Kind, Manifest, Notice, Outcome, Plan
+
+log = logging.getLogger(__name__)
+
+D = TypeVar("D")
+"""The validated domain object."""
+
+
+class Snapshot(Protocol):
+    """What `observe` returns; the library reads only the live children."""
+
+    @property
+    def children(self) -> Sequence[Manifest]:
+        """Every live child that `plan` may apply or prune, with its managedFields."""
+
+
+S = TypeVar("S", bound=Snapshot)
+"""The operator's snapshot of the world."""
+
+
+class Operator(Protocol[D, S]):
+    """The rooms of one operator, as the pipeline sees them."""
+
+    name: str
+    kind: Kind
+
+    def validate(self, resource: Manifest) -> D:
+        """Pure: the resource to a frozen, defaulted domain object; raises `Invalid`."""
+
+    async def observe(self, domain: D, resource: Manifest) -> S:
+        """The only reader of the world."""
+
+    def plan(self, domain: D, snapshot: S, now: float) -> Plan:
+        """Pure: decide the next step; `now` is Unix time in seconds."""
+
+    async def execute(self, action: Action, domain: D, snapshot: S) -> None:
+        """Carry out one action of the plan."""
+
+    def status(self, resource: Manifest, outcome: Outcome[D, S], now: float) -> dict[str, Any]:
+        """Pure: the whole status to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler(Generic[D, S]):
+    """Runs the pipeline for one operator; `holds_lease` is asked before every destructive step."""
+
+    operator: Operator[D, S]
+    client: Client
+    holds_lease: Callable[[], bool] = lambda: True
+    clock: Callable[[], float] = time.time
+
+    async def __call__(self, key: Key) -> float | None:
+        """One pass for one resource; returns seconds until the next, None to wait for an event.
+
+        Raises `Transient` so that the queue backs off: after the status is written, unless nothing could be read at all.
+        """
+        resource = await self.client.get(self.operator.kind, key)
+        if resource is None or resource["metadata"].get("deletionTimestamp"):
+            return None
+        outcome = await self._run(resource)
+        if outcome.plan is None and isinstance(outcome.error, Transient):
+            raise outcome.error
+        await status.write(self.client, self.operator.kind, resource, self._status(resource, outcome))
+        return await self._settle(resource, outcome)
+
+    async def _run(self, resource: Manifest) -> Outcome[D, S]:
+        domain: D | None = None
+        snapshot: S | None = None
+        plan: Plan | None = None
+        try:
+            domain = self.operator.validate(resource)
+            snapshot = await self.operator.observe(domain, resource)
+            plan = self.operator.plan(domain, snapshot, self.clock())
+            await self._carry_out(resource, domain, snapshot, plan)
+        except DavitError as error:
+            return Outcome(domain, snapshot, plan, error)
+        return Outcome(domain, snapshot, plan)
+
+    async def _carry_out(self, resource: Manifest, domain: D, snapshot: S, plan: Plan) -> None:
+        if plan.intent:
+            await status.write(self.client, self.operator.kind, resource, {**resource.get("status", {}), **plan.intent})
+        children = snapshot.children
+        await apply.apply_all(self.client, self.operator.name, resource, children, plan.manifests)
+        await apply.prune(self.client, resource, children, plan.manifests, plan.prune)
+        for notice in plan.notices:
+            await self.client.event(resource, notice)
+        for action in plan.actions:
+            await self._act(resource, domain, snapshot, action)
+
+    async def _act(self, resource: Manifest, domain: D, snapshot: S, action: Action) -> None:
+        if action.destructive:
+            domain, snapshot = await self._gate(resource, action)
+        if action.reason:
+            await self.client.event(resource, Notice(action.reason, action.message))
+        await self.operator.execute(action, domain, snapshot)
+        log.info("%s", action.message, extra={"action": type(action).__name__})
+
+    async def _gate(self, resource: Manifest, action: Action) -> tuple[D, S]:
+        """Look at the world once more; a destructive action passes only if it is still what the plan says."""
+        live = await self.client.get(self.operator.kind, _key(resource))
+        if live is None or _identity(live) != _identity(resource):
+            raise Transient(f"not done, the resource changed meanwhile: {action.message}", retry_after=0.0)
+        domain = self.operator.validate(live)
+        snapshot = await self.operator.observe(domain, live)
+        if action not in self.operator.plan(domain, snapshot, self.clock()).actions:
+            raise Transient(f"not done, no longer called for on a second look: {action.message}", retry_after=1.0)
+        if not self.holds_lease():
+            raise Transient(f"not done, another operator holds the lease: {action.message}")
+        return domain, snapshot
+
+    def _status(self, resource: Manifest, outcome: Outcome[D, S]) -> dict[str, Any]:
+        return self.operator.status(resource, outcome, self.clock())
+
+    async def _settle(self, resource: Manifest, outcome: Outcome[D, S]) -> float | None:
+        match outcome.error:
+            case None:
+                return outcome.plan.requeue_after if outcome.plan else None
+            case Invalid() as error:
+                await self.client.event(resource, Notice("Invalid", str(error), warning=True))
+                return None
+            case Blocked() as error:
+                await self.client.event(resource, Notice(error.reason, str(error), warning=True))
+                return error.retry_after
+            case error:
+                raise error
+
+
+def _key(resource: Mapping[str, Any]) -> Key:
+    return Key(resource["metadata"].get("namespace", ""), resource["metadata"]["name"])
+
+
+def _identity(resource: Mapping[str, Any]) -> tuple[str, int, bool]:
+    """What must not change between decision and deed."""
+    metadata = resource["metadata"]
+    return metadata["uid"], metadata.get("generation", 0), "deletionTimestamp" in metadata

@@ -1,0 +1,190 @@
+"""`run` an operator, with kopf as its eyes. The only module that imports kopf.
+
+kopf watches, and nothing else: its handlers tell `Process.seen`. No timers, daemons, change handlers or patches: they
+would add finalizers and annotations to users' objects (field-notes/style.md 2.2 has the threads).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import os
+import sys
+import threading
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+import aiohttp
+import kopf
+from kopf._core.engines.peering import Identity
+
+from davit import logs, metrics
+from davit.kube.lightkube import Connection
+from davit.model import Kind
+from davit.process import Process, Runtime, Timings, serve
+from davit.routing import Controller
+from davit.settings import Settings
+
+__all__ = ["Controller", "Runtime", "Settings", "Timings", "run"]
+
+log = logging.getLogger(__name__)
+
+STOP_TIMEOUT = 2.0
+"""Seconds that kopf gets to end; after that its thread is left to die with the process."""
+
+
+def run(runtime: Runtime, settings: Settings | None = None, timings: Timings | None = None) -> NoReturn:
+    """The console script of an operator: flags and environment in, exit code out (0 after SIGTERM).
+
+    Reads `sys.argv` and the environment unless settings are given; logs JSON lines to standard error.
+    """
+    settings = settings or Settings.parse(sys.argv[1:], os.environ, runtime.name)
+    logs.setup(settings.log_level)
+    log.info("starting", extra={"operator": runtime.name, "version": runtime.version})
+    sys.exit(asyncio.run(serve(runtime, settings, timings or Timings(), KopfSource)))
+
+
+class KopfSource:
+    """Watches with `kopf.operator`, in a thread and event loop of its own.
+
+    Its own, because kopf, when it ends, cancels every task that is younger than it, ours too (running.py,
+    run_tasks), and because in the main thread it takes over the signals.
+    """
+
+    def __init__(self, process: Process, connection: Connection) -> None:
+        self._process = process
+        self._connection = connection
+
+    async def watch(self, kinds: Iterable[Kind]) -> None:
+        """See `Source`."""
+        loop, stop = asyncio.new_event_loop(), asyncio.Event()
+        ended: concurrent.futures.Future[None] = concurrent.futures.Future()
+        work = self._operate(list(kinds), stop)
+        # A daemon: a kopf that hangs must not keep the process from ending.
+        threading.Thread(target=_run, args=(loop, work, ended), name="kopf", daemon=True).start()
+        try:
+            await asyncio.wait({asyncio.wrap_future(ended)})
+        finally:
+            if not ended.done():
+                loop.call_soon_threadsafe(stop.set)
+                await asyncio.wait({asyncio.wrap_future(ended)}, timeout=STOP_TIMEOUT)
+        ended.result()
+
+    async def _operate(self, kinds: list[Kind], stop: asyncio.Event) -> None:
+        registry = kopf.OperatorRegistry()
+        kopf.on.login(registry=registry, id="davit")(self._log_in)
+        for kind in kinds:
+            kopf.on.event(
+                group=kind.group,
+                version=kind.version,
+                plural=kind.plural,
+                id=f"{kind.plural}.{kind.api_version}",
+                registry=registry,
+            )(self._handler(kind))
+        namespaces = self._process.settings.namespaces
+        await kopf.operator(
+            registry=registry,
+            settings=self._settings(kinds),
+            standalone=True,
+            # Peering is off; without an identity kopf asks for the user's name, which a numeric user has not.
+            identity=Identity("davit"),
+            clusterwide=not namespaces,
+            namespaces=namespaces or (),
+            stop_flag=stop,
+        )
+
+    def _settings(self, kinds: Iterable[Kind]) -> kopf.OperatorSettings:
+        settings = kopf.OperatorSettings()
+        settings.watching.server_timeout = self._process.timings.server
+        settings.watching.client_timeout = self._process.timings.client
+        settings.watching.connect_timeout = 10.0
+        settings.watching.chunk_size = 500
+        settings.networking.request_timeout = 30.0
+        settings.networking.connect_timeout = 10.0
+        settings.networking.error_backoffs = _Forever()
+        # `Process` looks for CRDs itself, which needs no rights on CRDs and namespaces.
+        settings.scanning.disabled = True
+        settings.posting.enabled = False
+        # kopf has a task per object while its events are handled and this long after; ours only hand on.
+        settings.queueing.idle_timeout = 0.2
+        settings.process.ultimate_exiting_timeout = None
+        # kopf takes its finalizer off objects that it has no use for, even if another kopf operator set it.
+        settings.persistence.finalizer = "davit.dev/never-set"
+        settings.persistence.diffbase_storage = _NoDiffBase()
+        for kind in kinds:
+            if selector := self._process.routes.selector(kind):
+                settings.watching.label_selectors[kind.group, kind.version, kind.plural] = selector
+        return settings
+
+    def _handler(self, kind: Kind) -> Any:
+        async def handle(event: Mapping[str, Any], **_: object) -> None:
+            self._process.seen(kind, event["type"], event["object"])
+
+        return handle
+
+    async def _log_in(self, **_: object) -> kopf.AiohttpSession:
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._connection.tls),
+            headers={"User-Agent": f"{self._process.runtime.name}/{self._process.runtime.version}"},
+            middlewares=(self._request,),
+        )
+        return kopf.AiohttpSession(server=self._connection.server, aiohttp_session=session)
+
+    async def _request(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        """Authorize and count each request, and feel the pulse."""
+        path = request.url.path.removeprefix(urlsplit(self._connection.server).path.rstrip("/"))
+        watching = request.url.query.get("watch") == "true"
+        self._process.pulse.sent(path)
+        await self._authorize(request, refused=False)
+        response = await send(request)
+        if response.status == 401 and await self._authorize(request, refused=True):
+            response.close()
+            response = await send(request)
+        metrics.KUBE_REQUESTS.labels("watch" if watching else "list", str(response.status)).inc()
+        if watching and response.ok:
+            self._process.pulse.established(path)
+        return response
+
+    async def _authorize(self, request: aiohttp.ClientRequest, *, refused: bool) -> bool:
+        header = await self._connection.authorization(refused=refused)
+        if header is not None:
+            request.headers["Authorization"] = header
+        return header is not None
+
+
+def _run(
+    loop: asyncio.AbstractEventLoop,
+    work: Coroutine[Any, Any, None],
+    ended: concurrent.futures.Future[None],
+) -> None:
+    try:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(work)
+    except BaseException as error:
+        ended.set_exception(error)
+    else:
+        ended.set_result(None)
+
+
+class _Forever:
+    """Retry delays without an end: an operator that gives up watching is of no use, and crash loops are slower."""
+
+    def __iter__(self) -> Iterator[float]:
+        yield from (0.5, 1.0, 2.0)
+        while True:
+            yield 5.0
+
+
+class _NoDiffBase(kopf.DiffBaseStorage):
+    """kopf copies each object to compare it with what its annotation says; we need neither."""
+
+    def build(self, **_: object) -> kopf.BodyEssence:
+        return kopf.BodyEssence({})
+
+    def fetch(self, **_: object) -> None:
+        return None
+
+    def store(self, **_: object) -> None:
+        return None

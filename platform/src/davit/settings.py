@@ -1,0 +1,75 @@
+"""How a person configures an operator's process: flags, each with an environment variable as its default."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What differs between installations of one operator.
+
+    namespaces: those to serve, None for the whole cluster; namespace: where the operator itself runs (its lease
+    is there), empty to ask the credentials; pod: the process's name among its replicas.
+    """
+
+    namespaces: tuple[str, ...] | None = None
+    namespace: str = ""
+    pod: str = ""
+    lease: str = ""
+    workers: int = 4
+    port: int = 8080
+    maintain_crds: bool = True
+    kubeconfig: str | None = None
+    log_level: str = "INFO"
+
+    @classmethod
+    def parse(cls, arguments: Sequence[str], environment: Mapping[str, str], name: str = "davit") -> Settings:
+        """Flags win over the environment; exits with a usage message on a bad flag, as argparse does."""
+        found = _parser(name, environment).parse_args(arguments)
+        return cls(
+            namespaces=tuple(part.strip() for part in found.namespaces.split(",") if part.strip()) or None,
+            namespace=found.namespace,
+            pod=found.pod,
+            lease=found.lease,
+            workers=found.workers,
+            port=found.port,
+            maintain_crds=found.maintain_crds,
+            kubeconfig=found.kubeconfig or None,
+            log_level=found.log_level,
+        )
+
+
+def _parser(name: str, environment: Mapping[str, str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=name, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+
+    def flag(flag: str, variable: str, default: str, text: str, **more: object) -> None:
+        value = environment.get(variable, default)
+        parser.add_argument(flag, default=value, help=f"{text} [${variable}]", **more)  # type: ignore[arg-type]
+
+    flag("--namespaces", "DAVIT_WATCH_NAMESPACES", "", "comma-separated namespaces to serve; empty for all")
+    flag("--namespace", "POD_NAMESPACE", "", "the operator's own namespace; empty to ask the credentials")
+    flag("--pod", "POD_NAME", socket.gethostname(), "this replica's name")
+    flag("--lease", "DAVIT_LEASE", "", "name of the leader lease; empty for the operator's name")
+    flag("--workers", "DAVIT_WORKERS", "4", "resources worked on at a time", type=_positive)
+    flag("--port", "DAVIT_PORT", "8080", "port of /metrics, /healthz and /readyz", type=int)
+    flag("--maintain-crds", "DAVIT_CRDS_MAINTAIN", "true", "keep the operator's CRDs current", type=_truth)
+    flag("--kubeconfig", "DAVIT_KUBECONFIG", "", "instead of the service account or $KUBECONFIG")
+    levels = ("DEBUG", "INFO", "WARNING", "ERROR")
+    flag("--log-level", "DAVIT_LOG_LEVEL", "INFO", "least severe lines", type=str.upper, choices=levels)
+    return parser
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    return text.lower() == "true"
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 up")
+    return int(text)
