@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from charts.davit_charts_tests import helm, kube
-from charts.davit_charts_tests.cases import CASES, PAIRS
+from davit_charts_tests import helm, kube
+from davit_charts_tests.cases import CASES, PAIRS
 
 
 @pytest.fixture(params=helm.VERSIONS)

@@ -23,13 +23,13 @@ LOWEST, HIGHEST = "1.30.0", "1.37.0"
 
 
 @functools.cache
-def binary(version: str) -> str:
-    """DAVIT_HELM3 or DAVIT_HELM4, or else the pinned one, built once."""
-    given = os.environ.get(f"DAVIT_{version.upper()}")
+def binary(tool: str) -> str:
+    """A pinned tool, built once; DAVIT_HELM3, DAVIT_HELM4, DAVIT_KUBECONFORM name others."""
+    given = os.environ.get(f"DAVIT_{tool.upper()}")
     if given:
         return given
-    ensure([version])
-    return str(path(version))
+    ensure([tool])
+    return str(path(tool))
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,13 @@ class Result:
     error: str
 
 
-def helm(version: str, *words: str | Path) -> Result:
+def helm(version: str, *words: str | Path, stdin: str | None = None) -> Result:
     """Run helm apart from the user's own configuration."""
     apart = {key: value for key, value in os.environ.items() if not key.startswith(("HELM_", "KUBE"))}
     done = subprocess.run(
-        [binary(version), *map(str, words)], capture_output=True, text=True, check=False, env=apart, timeout=60
-    )
+        [binary(version), *map(str, words)],
+        input=stdin, capture_output=True, text=True, check=False, env=apart, timeout=60,
+    )  # fmt: skip
     return Result(done.returncode, done.stdout, done.stderr)
 
 
@@ -69,23 +70,7 @@ def run(render: Render) -> Result:
     chart = Path(render.chart) if render.chart.startswith("/") else CHARTS / render.chart
     words: list[str | Path] = ["template", render.release, chart, "--namespace", render.namespace]
     words += ["--kube-version", render.kubernetes, *render.flags]
-    if render.values == "{}":
-        return helm(render.version, *words)
-    return _with_values(render, words)
-
-
-def _with_values(render: Render, words: list[str | Path]) -> Result:
-    read, write = os.pipe()
-    with os.fdopen(write, "w") as sink:
-        sink.write(render.values)
-    try:
-        done = subprocess.run(
-            [binary(render.version), *map(str, words), "--values", f"/dev/fd/{read}"],
-            capture_output=True, text=True, check=False, pass_fds=(read,), timeout=60,
-        )  # fmt: skip
-    finally:
-        os.close(read)
-    return Result(done.returncode, done.stdout, done.stderr)
+    return helm(render.version, *words, "--values", "-", stdin=render.values)
 
 
 def template(version: str, chart: str, values: Mapping[str, Any] | None = None, **more: Any) -> list[Object]:

@@ -19,7 +19,7 @@ BUILT_IN = (
     "service-v1", "serviceaccount-v1", "customresourcedefinition-apiextensions-v1",
 )  # fmt: skip
 LOCATION = "{{ .NormalizedKubernetesVersion }}/{{ .ResourceKind }}{{ .KindSuffix }}.json"
-_REF = "#/definitions/"
+_REF = "#/$defs/"
 
 
 def write_schemas(folder: Path, versions: Iterable[str]) -> None:
@@ -28,10 +28,10 @@ def write_schemas(folder: Path, versions: Iterable[str]) -> None:
         target = folder / f"v{version}"
         target.mkdir()
         source = files("kubernetes_validate") / "kubernetes-json-schema" / f"v{version}-local-strict"
-        definitions = json.loads((source / "_definitions.json").read_text())["definitions"]
+        definitions = json.loads((source / "_definitions.json").read_text())["$defs"]
         for kind in BUILT_IN:
             schema = _local(json.loads((source / f"{kind}.json").read_text()))
-            schema["definitions"] = {name: _local(definitions[name]) for name in _closure(schema, definitions)}
+            schema["$defs"] = {name: _local(definitions[name]) for name in _closure(schema, definitions)}
             (target / f"{kind}.json").write_text(json.dumps(schema))
         for ours in KINDS:
             (target / _name(ours.manifest)).write_text(json.dumps(_own(ours.manifest)))
@@ -49,7 +49,7 @@ def _own(crd: Json) -> Json:
 def _local(schema: Json) -> Json:
     """References into the file itself instead of the file of definitions."""
     text = json.dumps(schema)
-    found: Json = json.loads(text.replace('"_definitions.json#/definitions/', f'"{_REF}'))
+    found: Json = json.loads(text.replace('"/api/_definitions.json#/$defs/', f'"{_REF}'))
     return found
 
 

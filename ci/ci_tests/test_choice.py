@@ -37,7 +37,7 @@ def test_another_provider_is_refused_while_one_is_up(tmp_path: Path, monkeypatch
 def test_existing_without_a_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAVIT_KUBECONFIG", "/nonexistent")
     with pytest.raises(Refused, match="set it to a kubeconfig"):
-        providers.Existing().up(None)
+        providers.Existing().check(None)
 
 
 def test_not_root(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,9 +53,9 @@ def test_little_disk() -> None:
 
 
 def test_node_count(tmp_path: Path) -> None:
-    for count in (-1, 4):
+    for count in (-1, 0, 4):
         with pytest.raises(Refused, match="1 to 3"):
-            Local(tmp_path).checked(count)
+            Local(tmp_path).check(count)
 
 
 def test_taken_port() -> None:

@@ -95,7 +95,7 @@ def test_audit_counts_writes_only() -> None:
 
 
 def test_addons() -> None:
-    objects = list(yaml.safe_load_all(addons.render()))
+    objects = list(yaml.safe_load_all(addons.render(*addons.STANDARD)))
     by_kind = {(o["kind"], o["metadata"]["name"]): o for o in objects}
     storage = by_kind["StorageClass", "standard"]
     assert storage["volumeBindingMode"] == "WaitForFirstConsumer"

@@ -1,4 +1,4 @@
-"""`python -m ci.cluster up [--nodes N] [--provider P]`, `down`, `status`."""
+"""`python -m ci.cluster up [--nodes N] [--provider P]`, `down`, `status`, `metrics`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 
+from ci.cluster.local import Local
 from ci.cluster.providers import CHOSEN, Provider, provider, running
 from ci.cluster.system import alone
 from ci.errors import main_guard
@@ -21,10 +22,14 @@ def main() -> None:
     names = ("auto", "existing", "kind", "local")
     up.add_argument("--provider", default="auto", choices=names)
     commands.add_parser("down", help="remove every trace of it but the cache")
+    commands.add_parser("metrics", help="add `kubectl top` to a local cluster")
     commands.add_parser("status", help="say what runs and where its files are")
     asked = parser.parse_args()
     if asked.command == "status":
         status(provider())
+    elif asked.command == "metrics":
+        with alone():
+            Local().metrics()
     elif asked.command == "down":
         with alone():
             down(provider())
@@ -34,8 +39,9 @@ def main() -> None:
 
 
 def bring_up(chosen: Provider, count: int | None) -> None:
-    """Write down the provider first, then start."""
+    """Write down the provider before anything is started."""
     began = time.monotonic()
+    chosen.check(count)
     DAVIT.mkdir(exist_ok=True)
     CHOSEN.write_text(chosen.name + "\n")
     chosen.up(count)

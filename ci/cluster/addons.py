@@ -1,4 +1,4 @@
-"""What runs inside the local cluster from the start: DNS and the default StorageClass."""
+"""What runs inside the local cluster: DNS, the default StorageClass and, if asked, metrics."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 from string import Template
 
 from ci.cluster import layout
-from ci.images.table import COREDNS, LOCAL_PATH, TOOLBOX
+from ci.images.table import COREDNS, LOCAL_PATH, METRICS, TOOLBOX
 
 HOME = Path(__file__).parent / "addons"
+STANDARD = ("coredns", "local-path")
 DEPLOYMENTS = (("kube-system", "coredns"), ("local-path-storage", "local-path-provisioner"))
 
 
@@ -19,15 +20,16 @@ def volume_paths() -> str:
     return json.dumps(paths)
 
 
-def render() -> str:
-    """All add-ons as one YAML stream."""
+def render(*names: str) -> str:
+    """The named add-ons as one YAML stream."""
     values = {
         "domain": layout.DOMAIN,
         "dns": layout.DNS_SERVICE,
         "coredns": COREDNS,
         "provisioner": LOCAL_PATH,
         "toolbox": TOOLBOX,
+        "metrics": METRICS,
         "paths": volume_paths(),
     }
-    files = sorted(HOME.glob("*.yaml"))
+    files = [HOME / f"{name}.yaml" for name in names]
     return "---\n".join(Template(file.read_text()).substitute(values) for file in files)

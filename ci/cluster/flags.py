@@ -74,6 +74,7 @@ def apiserver(f: Flags, program: Path) -> list[str]:
         f"--proxy-client-cert-file={pki}/front-proxy.crt",
         f"--proxy-client-key-file={pki}/front-proxy.key",
         f"--audit-policy-file={f.state}/audit-policy.yaml", f"--audit-log-path={f.audit_log}",
+        "--audit-log-maxsize=1000", "--audit-log-maxbackup=2",
         *admission(f),
     ]  # fmt: skip
 

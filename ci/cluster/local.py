@@ -10,14 +10,14 @@ from pathlib import Path
 from ci.cluster import addons, faults, layout, network, node, system
 from ci.cluster.controlplane import ControlPlane, cluster_flags
 from ci.cluster.layout import Node
-from ci.cluster.process import kill
-from ci.errors import Refused
+from ci.cluster.process import Processes, kill
+from ci.errors import CommandFailed, Refused
 from ci.images.build import Archive, build_all
 from ci.images.table import FIXED, SYSTEM, images, loadable
 from ci.paths import KUBECONFIG, LIB, RUN, STATE, cache
 from ci.progress import step, wait_for
-from ci.tools.build import ensure
-from ci.tools.table import CLUSTER_TOOLS
+from ci.tools.build import ensure, is_built, require_go
+from ci.tools.table import CLUSTER_TOOLS, TOOLS, USER_TOOLS
 
 
 class Local:
@@ -30,13 +30,27 @@ class Local:
         self.control = ControlPlane(state, placed=self.flags)
         self.processes = self.control.processes
 
-    def up(self, count: int | None) -> None:
+    def check(self, count: int | None, /) -> None:
+        """What can be known before anything is changed."""
+        self.wanted(count)
+        system.require_root()
+        cache().mkdir(parents=True, exist_ok=True)
+        system.require_disk(shutil.disk_usage(cache()).free, cache())
+        self.require_owner()
+        if not all(is_built(TOOLS[name]) for name in CLUSTER_TOOLS):
+            require_go()
+
+    def wanted(self, count: int | None) -> list[Node]:
+        """So many nodes, by default as many as there are, or one."""
+        number = len(self.present()) or 1 if count is None else count
+        if not 1 <= number <= layout.MAX_NODES:
+            raise Refused(f"{number} nodes", f"ask for 1 to {layout.MAX_NODES}")
+        return layout.nodes(number)
+
+    def up(self, count: int | None, /) -> None:
         """Each step does only what is not done yet, so that it resumes and repeats quickly."""
-        wanted = layout.nodes(self.checked(count or len(self.present()) or 1))
-        self.preflight()
-        system.remember(self.flags.state)
-        system.own(self.flags.state)
-        ensure(CLUSTER_TOOLS)
+        wanted = self.wanted(count)
+        self.prepare()
         archives = build_all(SYSTEM)
         with step("control plane") as note:
             network.add_bridge()
@@ -45,28 +59,23 @@ class Local:
         self.scale(wanted)
         self.load(archives)
         self.ready(wanted)
-        KUBECONFIG.unlink(missing_ok=True)
         shutil.copy(self.control.kubeconfig, KUBECONFIG)
         self.load(build_all(operands()))
+        ensure(USER_TOOLS)
 
-    def checked(self, count: int) -> int:
-        """Addresses are laid out for three."""
-        if not 1 <= count <= layout.MAX_NODES:
-            raise Refused(f"{count} nodes", f"ask for 1 to {layout.MAX_NODES}")
-        return count
-
-    def preflight(self) -> None:
-        """Refuse before anything is changed; then remove what a crash or reboot left."""
-        system.require_root()
-        cache().mkdir(parents=True, exist_ok=True)
-        system.require_disk(shutil.disk_usage(cache()).free, cache())
-        self.require_owner()
+    def prepare(self) -> None:
+        """Remove what a reboot left; then packages, a note of the machine's state, and tools."""
         if not system.same_boot(self.flags.state) and self.remains():
             self.down()
+        for name in (*layout.CONTROL_PLANE, layout.HOST_PROXY):
+            self.processes.end_stray(name)
         system.require_room(self.processes.alive)
         system.install_packages()
         if not self.remains():
             system.require_no_other_cluster()
+        system.remember(self.flags.state)
+        system.own(self.flags.state)
+        ensure(CLUSTER_TOOLS)
 
     def require_owner(self) -> None:
         """Names on the machine are fixed: two checkouts cannot have a cluster each."""
@@ -115,10 +124,28 @@ class Local:
         """Nodes Ready, DNS and storage at work."""
         with step("nodes, DNS and storage ready") as note:
             wait_for(lambda: self.nodes_missing(wanted), 120, note)
-            self.control.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-",
-                                 stdin=addons.render())  # fmt: skip
+            self.apply(*addons.STANDARD)
             for deployment in addons.DEPLOYMENTS:
                 wait_for(partial(self.deployment_missing, *deployment), 120, note)
+
+    def metrics(self) -> None:
+        """Add `kubectl top`; not there from the start, because it costs a build of a minute."""
+        self.load(build_all(["metrics-server"]))
+        with step("metrics ready") as note:
+            self.apply("metrics-server")
+            wait_for(self.metrics_missing, 120, note)
+
+    def metrics_missing(self) -> str | None:
+        """Whether there are figures yet: the first come after two scrapes, 15 s apart."""
+        try:
+            self.control.kubectl("top", "nodes")
+        except CommandFailed:
+            return "the first figures"
+        return None
+
+    def apply(self, *names: str) -> None:
+        """Have add-ons as they are here."""
+        self.control.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=addons.render(*names))
 
     def nodes_missing(self, wanted: list[Node]) -> str | None:
         """Names of nodes that are not Ready; an ended kubelet is an error at once."""
@@ -147,7 +174,7 @@ class Local:
                 node.remove(one, self.processes)
         with step("end the control plane"):
             kill(r for name in self.processes.names() if (r := self.processes.record(name)))
-            kill(self.processes.marked())
+            kill(Processes(system.owner() or self.flags.state).marked())
         with step("remove networks, rules, mounts and folders"):
             network.remove_bridge()
             network.remove_rules()

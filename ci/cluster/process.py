@@ -59,16 +59,16 @@ class Processes:
         self.logs = state / "log"
 
     def start(self, name: str, argv: Sequence[str | Path], dies_with_us: bool = False) -> None:
-        """Start unless it runs; first end what a crash left between its start and its record."""
+        """Start unless it runs."""
         if self.alive(name):
             return
-        kill(self.marked(name))
+        self.end_stray(name)
         self.logs.mkdir(parents=True, exist_ok=True)
         self.records.mkdir(parents=True, exist_ok=True)
         words = [str(word) for word in argv]
         if dies_with_us:
             words = ["setpriv", "--pdeathsig", "KILL", "--", *words]
-        with (self.logs / f"{name}.log").open("w") as log:
+        with (self.logs / f"{name}.log").open("a") as log:
             child = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True, env=environment({MARK: str(self.state), NAME_MARK: name}),
@@ -76,6 +76,11 @@ class Processes:
         child.returncode = 0  # it outlives this object on purpose: no ResourceWarning about that
         record = Record(child.pid, start_time(child.pid))
         (self.records / f"{name}.json").write_text(json.dumps(asdict(record)))
+
+    def end_stray(self, name: str) -> None:
+        """End what a crash left between a program's start and its record."""
+        if not self.alive(name):
+            kill(self.marked(name))
 
     def record(self, name: str) -> Record | None:
         """What was written down; a file cut short by a crash counts as none."""

@@ -28,6 +28,9 @@ class Provider(Protocol):
 
     name: str
 
+    def check(self, count: int | None, /) -> None:
+        """Refuse, with a remedy, before anything is changed."""
+
     def up(self, count: int | None, /) -> None:
         """Have a cluster with so many nodes (None: as it is, or one), and its kubeconfig."""
 
@@ -47,15 +50,22 @@ class Existing:
 
     name = "existing"
 
-    def up(self, _count: int | None, /) -> None:
-        """Copy the kubeconfig and see that the cluster answers."""
-        source = Path(os.environ.get("DAVIT_KUBECONFIG", ""))
-        if not source.is_file():
+    @property
+    def source(self) -> Path:
+        """The kubeconfig that was named."""
+        return Path(os.environ.get("DAVIT_KUBECONFIG", ""))
+
+    def check(self, _count: int | None, /) -> None:
+        """See that the cluster answers."""
+        if not self.source.is_file():
             raise Refused("DAVIT_KUBECONFIG names no file", "set it to a kubeconfig")
-        shutil.copy(source, KUBECONFIG)
+        if not succeeds("kubectl", "--kubeconfig", self.source, "get", "--raw", "/readyz"):
+            raise Refused(f"the cluster of {self.source} does not answer", "check `kubectl get nodes`")
+
+    def up(self, _count: int | None, /) -> None:
+        """Copy the kubeconfig."""
+        shutil.copy(self.source, KUBECONFIG)
         KUBECONFIG.chmod(0o600)
-        if not succeeds("kubectl", "--kubeconfig", KUBECONFIG, "get", "--raw", "/readyz"):
-            raise Refused(f"the cluster of {source} does not answer", "check `kubectl get nodes`")
 
     def down(self) -> None:
         """Only forget it: it is not ours."""
@@ -68,13 +78,18 @@ class Existing:
 
     def status(self) -> list[str]:
         """Nothing that kubectl would not say better."""
-        return [f"from: {os.environ.get('DAVIT_KUBECONFIG', '?')}"]
+        return [f"from: {self.source}"]
 
 
 class Kind:
     """A kind cluster called davit. Never run where this was written: there was no engine."""
 
     name = "kind"
+
+    def check(self, _count: int | None, /) -> None:
+        """Both are needed."""
+        if not kind_possible():
+            raise Refused("no kind, or no engine that answers it", "install kind and start Docker or Podman")
 
     def up(self, count: int | None) -> None:
         """Create it if it is not there, and load the test images."""

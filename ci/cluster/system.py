@@ -40,7 +40,7 @@ SHARED = {
     "/run/containerd": (),
     "/run/xtables.lock": (),
     "/var/lib/cni": (),
-    "/var/lib/containers": ("cache/blob-info-cache-v1.boltdb",),
+    "/var/lib/containers": ("cache/blob-info-cache-v1.boltdb", "cache/blob-info-cache-v1.sqlite"),
     "/var/lib/kubelet": ("device-plugins/kubelet.sock", "device-plugins/DEPRECATION"),
     "/var/log/containers": (),
     "/var/log/pods": (),

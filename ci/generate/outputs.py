@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from davit.crd import dump
+
 from ci.generate import charts
 from ci.generate.instance import with_spec
 from ci.generate.kinds import KINDS
@@ -15,9 +17,10 @@ from ci.generate.reference import reference
 from ci.generate.schema import values_schema
 from ci.generate.values import Json, parse
 from ci.paths import REPO
-from davit.crd import dump
 
 REFERENCE = REPO / "docs" / "reference"
+PREVIOUS = charts.CHARTS / "davit_charts_tests" / "previous"
+"""Each release's values, for rendering later charts with them as `--reuse-values` does; a new version freezes the old."""
 
 
 def outputs() -> dict[Path, str]:
@@ -41,10 +44,12 @@ def outputs() -> dict[Path, str]:
 def _of_chart(chart: str, generated: Mapping[Path, str], crds: Mapping[str, Json]) -> dict[Path, str]:
     folder = charts.CHARTS / chart
     path = folder / "values.yaml"
-    values = parse(generated.get(path) or path.read_text())
+    text = generated.get(path) or path.read_text()
+    values = parse(text)
     schema = values_schema(f"Values of the chart {chart}", values, crds)
     return {
         folder / "values.schema.json": json.dumps(schema, indent=2) + "\n",
+        PREVIOUS / charts.metadata(chart)["version"] / f"{chart}.yaml": text,
         folder / "README.md": readme((folder / "README.in.md").read_text(), values, crds),
     }
 

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ci.generate.values import sentence
 from davit.crd import dump
+
+from ci.generate.values import sentence
 
 Schema = Mapping[str, Any]
 

@@ -128,14 +128,16 @@ def from_base(name: str, ref: str, base: str) -> Image:
 PAUSE, TOOLBOX = "localhost/davit/pause:1", "ghcr.io/davit-dev/toolbox:1"
 COREDNS = f"registry.k8s.io/coredns/coredns:{TOOLS['coredns'].version}"
 LOCAL_PATH = f"docker.io/rancher/local-path-provisioner:{TOOLS['local-path-provisioner'].version}"
+METRICS = f"registry.k8s.io/metrics-server/metrics-server:{TOOLS['metrics-server'].version}"
 FIXED = (
     debian("trixie"),
     debian("bookworm"),
-    from_base("python", "localhost/davit/python:trixie", "debian-trixie"),
+    from_base("python", "localhost/davit/python:bookworm", "debian-bookworm"),
     static("pause", PAUSE, "pause"),
     static("coredns", COREDNS, "coredns"),
     static("local-path-provisioner", LOCAL_PATH, "local-path-provisioner"),
     from_base("toolbox", TOOLBOX, "python"),
+    static("metrics-server", METRICS, "metrics-server"),
     etcd_static("etcd36"),
     etcd_static("etcd35"),
     etcd_static("etcd37"),
@@ -144,6 +146,8 @@ FIXED = (
 )
 SYSTEM = ("pause", "coredns", "local-path-provisioner", "toolbox")
 """What the cluster itself needs before it is of use."""
+ON_DEMAND = ("metrics-server",)
+"""Built and loaded only when named."""
 
 
 def bases(known: dict[str, Image]) -> set[str]:
@@ -152,5 +156,5 @@ def bases(known: dict[str, Image]) -> set[str]:
 
 
 def loadable(known: dict[str, Image]) -> list[str]:
-    """All that belong on a node, in the order of the table."""
-    return [name for name in known if name not in bases(known)]
+    """All that belong on every node, in the order of the table."""
+    return [name for name in known if name not in bases(known) and name not in ON_DEMAND]

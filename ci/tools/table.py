@@ -99,10 +99,12 @@ TOOLS = {
         Tool("etcd37", "go.etcd.io/etcd/server/v3", ETCD),
         Tool("kwok", "sigs.k8s.io/kwok", {"kwok": "sigs.k8s.io/kwok/cmd/kwok"}),
         Tool("kubeconform", "github.com/yannh/kubeconform",
-             {"kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform"}),
+             {"kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform"}, ("main.version",)),
         Tool("metrics-server", "sigs.k8s.io/metrics-server",
              {"metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server"}),
     )
 }  # fmt: skip
 CLUSTER_TOOLS = ("kubernetes", "etcd36", "pause", "coredns", "local-path-provisioner")
 """What a Ready node needs, the slowest first."""
+USER_TOOLS = ("helm4",)
+"""What people and tests need beside it, once it is there."""

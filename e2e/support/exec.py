@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,14 +47,27 @@ def run(
 
 def _collect(socket: Any, timeout: float) -> Done:
     out, err, limit = [], [], time.monotonic() + timeout
-    while socket.is_open() and time.monotonic() < limit:
-        socket.update(timeout=1)
+    try:
+        while socket.is_open() and time.monotonic() < limit:
+            socket.update(timeout=1)
+            out.append(socket.read_stdout(timeout=0))
+            err.append(socket.read_stderr(timeout=0))
+        if socket.is_open():
+            return Done(-1, "".join(out), f"{''.join(err)}\n(no end within {timeout:.0f} s)")
         out.append(socket.read_stdout(timeout=0))
         err.append(socket.read_stderr(timeout=0))
-    out.append(socket.read_stdout(timeout=0))
-    err.append(socket.read_stderr(timeout=0))
-    if socket.is_open():
+        return Done(_code(socket.read_channel(ERROR_CHANNEL)), "".join(out), "".join(err))
+    finally:
+        # Closing when the other side has done so already leaves the file descriptor open.
         socket.close()
-        return Done(-1, "".join(out), f"{''.join(err)}\n(no end within {timeout:.0f} s)")
-    code = socket.returncode if socket.peek_channel(ERROR_CHANNEL) else -1
-    return Done(code, "".join(out), "".join(err))
+        socket.sock.shutdown()
+
+
+def _code(status: str) -> int:
+    """The exit code from the Status that ends the stream; the client's own reading fails on transport errors."""
+    said = json.loads(status or "{}")
+    if said.get("status") == "Success":
+        return 0
+    if said.get("reason") == "NonZeroExitCode":
+        return int(said["details"]["causes"][0]["message"])
+    raise Unreachable(f"exec broke off: {said.get('message', 'no status')}")

@@ -109,7 +109,7 @@ class Kube:
         query = {"fieldManager": MANAGER, "force": "true", "dryRun": "All" if dry_run else None}
         body = {"apiVersion": kind.api_version, "kind": kind.kind, **manifest}
         return _json(self.request("PATCH", kind.path(metadata.get("namespace"), metadata["name"]), query,
-                                  json.dumps(body), APPLY))  # fmt: skip
+                                  body, APPLY))  # fmt: skip
 
     def patch(
         self,
@@ -121,7 +121,7 @@ class Kube:
     ) -> Json:
         """JSON merge patch: null removes."""
         path = kind.path(namespace, name, subresource)
-        return _json(self.request("PATCH", path, {"fieldManager": MANAGER}, json.dumps(change), MERGE))
+        return _json(self.request("PATCH", path, {"fieldManager": MANAGER}, dict(change), MERGE))
 
     def json_patch(self, kind: Kind, namespace: str | None, name: str, operations: Sequence[Json]) -> Json:
         """JSON patch, where merge can't say it (one item of a list)."""

@@ -91,13 +91,21 @@ class Sandbox:
         return name
 
     def call(self, requests: list[Json], timeout: float = 60.0) -> list[Json]:
-        """Answers to gateway requests, made at once from inside the cluster: each {"ok": ...} or {"error": text}."""
+        """Answers to gateway requests, made at once from inside the cluster: each {"ok": ...} or {"error": text}.
+
+        Repeated when the way into the pod fails, so requests must be idempotent.
+        """
         argv = ["python3", "-m", "e2e.support.pod.call", json.dumps(requests)]
-        done = self.kube.exec(self.namespace, self.client(), "main", argv, timeout)
-        if done.code != 0:
-            raise Unreachable(f"call.py ended with {done.code}: {done.err[-1000:]}")
-        answers: list[Json] = json.loads(done.out)
-        return answers
+        client = self.client()
+
+        def ask() -> list[Json]:
+            done = self.kube.exec(self.namespace, client, "main", argv, timeout)
+            if done.code != 0:
+                raise Unreachable(f"{argv[2]} ended with {done.code}: {done.err[-1000:]}")
+            answers: list[Json] = json.loads(done.out)
+            return answers
+
+        return until("an answer of the client pod", ask, deadline=self.seconds(30), every=1.0)
 
     def dump(self, folder: Path, operator_log: list[str]) -> None:
         """Everything that a person needs who reads about the failure tomorrow."""

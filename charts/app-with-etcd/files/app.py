@@ -53,7 +53,7 @@ class Etcd:
     def _call(self, method: str, body: dict[str, Any]) -> dict[str, Any]:
         why = ["no endpoints"]
         for endpoint in self._endpoints:
-            request = urllib.request.Request(f"{endpoint}/v3/kv/{method}", json.dumps(body).encode(), method="POST")
+            request = urllib.request.Request(f"{endpoint}/v3/kv/{method}", json.dumps(body).encode())  # noqa: S310
             try:
                 with self._opener.open(request, timeout=TIMEOUT) as answer:
                     result: dict[str, Any] = json.load(answer)

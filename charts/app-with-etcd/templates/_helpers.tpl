@@ -1,12 +1,12 @@
 {{/* Every name starts with the chart's: template names are global to a release. */}}
 
-{{/* At most 50 characters, so that the longest suffix fits into 63; a hash keeps shortened names apart. */}}
+{{/* At most 50 characters, so that the longest suffix fits into 63, and a letter first, as a Service needs. */}}
 {{- define "app-with-etcd.fullname" -}}
-{{- $release := .Release.Name | replace "." "-" -}}
-{{- include "app-with-etcd.fit" (list (.Values.fullnameOverride | default $release) 50) -}}
+{{- $full := .Values.fullnameOverride | default (.Release.Name | replace "." "-") -}}
+{{- include "app-with-etcd.fit" (list (ternary $full (printf "app-%s" $full) (regexMatch "^[a-z]" $full)) 50) -}}
 {{- end -}}
 
-{{/* (text, length) -> the text, or its beginning and a hash of all of it. */}}
+{{/* (text, length) -> the text, or its beginning and a hash of all of it, so that shortened names stay apart. */}}
 {{- define "app-with-etcd.fit" -}}
 {{- $text := first . -}}
 {{- $length := int (last .) -}}

@@ -51,11 +51,16 @@ class Action(Protocol):
     """
 
     @property
-    def destructive(self) -> bool: ...
+    def destructive(self) -> bool:
+        """Whether it must pass the gate."""
+
     @property
-    def reason(self) -> str: ...
+    def reason(self) -> str:
+        """The Event's reason, empty for no Event."""
+
     @property
-    def message(self) -> str: ...
+    def message(self) -> str:
+        """What is done and why."""
 
 
 @dataclass(frozen=True, slots=True)

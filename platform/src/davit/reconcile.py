@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from davit import apply, status
+from davit import apply, metrics
 from davit.errors import Blocked, DavitError, Invalid, Transient
 from davit.kube.client import Client
 from davit.model import Action, Key, Kind, Manifest, Notice, Outcome, Plan
@@ -34,8 +34,13 @@ S = TypeVar("S", bound=Snapshot)
 class Operator(Protocol[D, S]):
     """The rooms of one operator, as the pipeline sees them."""
 
-    name: str
-    kind: Kind
+    @property
+    def name(self) -> str:
+        """The field manager."""
+
+    @property
+    def kind(self) -> Kind:
+        """The main kind."""
 
     def validate(self, resource: Manifest) -> D:
         """Pure: the resource to a frozen, defaulted domain object; raises `Invalid`."""
@@ -73,7 +78,7 @@ class Reconciler(Generic[D, S]):
         outcome = await self._run(resource)
         if outcome.plan is None and isinstance(outcome.error, Transient):
             raise outcome.error
-        await status.write(self.client, self.operator.kind, resource, self._status(resource, outcome))
+        await write_status(self.client, self.operator.kind, resource, self._status(resource, outcome))
         return await self._settle(resource, outcome)
 
     async def _run(self, resource: Manifest) -> Outcome[D, S]:
@@ -91,7 +96,7 @@ class Reconciler(Generic[D, S]):
 
     async def _carry_out(self, resource: Manifest, domain: D, snapshot: S, plan: Plan) -> None:
         if plan.intent:
-            await status.write(self.client, self.operator.kind, resource, {**resource.get("status", {}), **plan.intent})
+            await write_status(self.client, self.operator.kind, resource, {**resource.get("status", {}), **plan.intent})
         children = snapshot.children
         await apply.apply_all(self.client, self.operator.name, resource, children, plan.manifests)
         await apply.prune(self.client, resource, children, plan.manifests, plan.prune)
@@ -146,3 +151,23 @@ def _identity(resource: Mapping[str, Any]) -> tuple[str, int, bool]:
     """What must not change between decision and deed."""
     metadata = resource["metadata"]
     return metadata["uid"], metadata.get("generation", 0), "deletionTimestamp" in metadata
+
+
+async def write_status(client: Client, kind: Kind, resource: Manifest, status: Mapping[str, Any]) -> None:
+    """Write the whole status unless it is what the resource has; the resource in hand is brought up to date.
+
+    The uid is sent along, so that a resource that was deleted and made anew never gets its predecessor's status.
+    """
+    _publish(kind, resource, status)
+    if resource.get("status") == status:
+        return
+    metadata = {key: resource["metadata"][key] for key in ("name", "namespace", "uid") if key in resource["metadata"]}
+    body: Manifest = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, "status": dict(status)}
+    await client.apply(kind, body, subresource="status")
+    resource["status"] = dict(status)
+
+
+def _publish(kind: Kind, resource: Manifest, status: Mapping[str, Any]) -> None:
+    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", ()))
+    metadata = resource["metadata"]
+    metrics.resource_ready(kind.kind, Key(metadata.get("namespace", ""), metadata["name"]), ready)

@@ -125,33 +125,20 @@ class KopfSource:
         return handle
 
     async def _log_in(self, **_: object) -> kopf.AiohttpSession:
-        session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=self._connection.tls),
-            headers={"User-Agent": f"{self._process.runtime.name}/{self._process.runtime.version}"},
-            middlewares=(self._request,),
-        )
+        user_agent = f"{self._process.runtime.name}/{self._process.runtime.version}"
+        session = self._connection.session(user_agent, self._request)
         return kopf.AiohttpSession(server=self._connection.server, aiohttp_session=session)
 
     async def _request(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-        """Authorize and count each request, and feel the pulse."""
+        """Count each request, and feel the pulse."""
         path = request.url.path.removeprefix(urlsplit(self._connection.server).path.rstrip("/"))
         watching = request.url.query.get("watch") == "true"
         self._process.pulse.sent(path)
-        await self._authorize(request, refused=False)
         response = await send(request)
-        if response.status == 401 and await self._authorize(request, refused=True):
-            response.close()
-            response = await send(request)
         metrics.KUBE_REQUESTS.labels("watch" if watching else "list", str(response.status)).inc()
         if watching and response.ok:
             self._process.pulse.established(path)
         return response
-
-    async def _authorize(self, request: aiohttp.ClientRequest, *, refused: bool) -> bool:
-        header = await self._connection.authorization(refused=refused)
-        if header is not None:
-            request.headers["Authorization"] = header
-        return header is not None
 
 
 def _run(

@@ -1,4 +1,4 @@
-"""Conditions that kstatus, `kubectl wait`, Helm and Flux judge rightly, and the one status write."""
+"""Conditions that kstatus, `kubectl wait`, Helm and Flux judge rightly. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-
-from davit.kube.client import Client
-from davit.model import Kind, Manifest
 
 Json = dict[str, Any]
 
@@ -65,16 +62,3 @@ def verdict(resource: Mapping[str, Any]) -> str:
             return "InProgress" if condition["type"] == "Reconciling" else "Failed"
     ready = next((c["status"] for c in conditions if c["type"] == "Ready"), "True")
     return "Current" if ready == "True" else "InProgress"
-
-
-async def write(client: Client, kind: Kind, resource: Manifest, status: Mapping[str, Any]) -> None:
-    """Write the whole status unless it is what the resource has; the resource in hand is brought up to date.
-
-    The uid is sent along, so that a resource that was deleted and made anew never gets its predecessor's status.
-    """
-    if resource.get("status") == status:
-        return
-    metadata = {key: resource["metadata"][key] for key in ("name", "namespace", "uid") if key in resource["metadata"]}
-    body: Manifest = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, "status": dict(status)}
-    await client.apply(kind, body, subresource="status")
-    resource["status"] = dict(status)

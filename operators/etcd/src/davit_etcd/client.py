@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +32,10 @@ class EtcdClient:
 
     def __init__(self, http: httpx2.AsyncClient | None = None, *, timeout: float = 2.0) -> None:
         """`timeout` in seconds for a whole request; hashing a large database gets thirty times as long."""
-        self._http = http or httpx2.AsyncClient(trust_env=False, limits=httpx2.Limits(max_keepalive_connections=64))
+        # Plain http: a context without the system's CAs, which would cost megabytes.
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        limits = httpx2.Limits(max_keepalive_connections=64)
+        self._http = http or httpx2.AsyncClient(verify=tls, trust_env=False, limits=limits)
         self._timeout = timeout
 
     async def close(self) -> None:
@@ -75,10 +79,10 @@ class EtcdClient:
         body = {"revision": str(revision)}
         slow = self._timeout * 30
         try:
-            reply = await self._post(url, "maintenance/hashkv", body, timeout=slow)
+            reply = await self._post(url, "maintenance/hashkv", body, patience=slow)
         except EtcdError:
             # The path before 3.6 was /maintenance/hash (etcd-io/etcd api/etcdserverpb/rpc.proto).
-            reply = await self._post(url, "maintenance/hash", body, timeout=slow)
+            reply = await self._post(url, "maintenance/hash", body, patience=slow)
         return Hash(int(reply.get("hash", 0)), int(reply.get("compact_revision", 0)))
 
     async def add_learner(self, url: str, peer_url: str) -> None:
@@ -96,13 +100,13 @@ class EtcdClient:
 
     async def move_leader(self, url: str, target_id: str) -> None:
         """MoveLeader; `url` must be the leader's."""
-        await self._post(url, "maintenance/transfer-leadership", _id("targetID", target_id), timeout=self._timeout * 3)
+        await self._post(url, "maintenance/transfer-leadership", _id("targetID", target_id), patience=self._timeout * 3)
 
     async def _post(
-        self, url: str, path: str, body: Mapping[str, Any] | None = None, *, timeout: float = 0.0, accept: str = ""
+        self, url: str, path: str, body: Mapping[str, Any] | None = None, *, patience: float = 0.0, accept: str = ""
     ) -> Json:
         try:
-            response = await self._http.post(f"{url}/v3/{path}", json=body or {}, timeout=timeout or self._timeout)
+            response = await self._http.post(f"{url}/v3/{path}", json=body or {}, timeout=patience or self._timeout)
         except httpx2.HTTPError as error:
             raise EtcdError(f"{url}: {type(error).__name__} {error}".rstrip()) from error
         reply = _parse(response)

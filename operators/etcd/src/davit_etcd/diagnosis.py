@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from davit.model import Manifest
@@ -118,24 +119,43 @@ def last_words(pod: Manifest | None) -> str:
     return "\n".join(line for line in lines if not _HARMLESS.search(line))
 
 
-def complaint(member: Member) -> str:
-    """In a few words for status: what keeps the member from being healthy."""
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What keeps a member from being healthy; a `reason` (CamelCase) means that waiting is unlikely to cure it."""
+
+    message: str
+    reason: str = ""
+
+
+_PULL = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable")
+
+
+def complaint(member: Member) -> Complaint:
+    """In a few words for people: why the member is not there."""
     if member.pod is None:
-        return member.trouble or "its pod does not exist yet"
+        hard = "VolumeFailed" if member.trouble.startswith("Provisioning") else "PodFailed" if member.trouble else ""
+        return Complaint(member.trouble or "its pod does not exist yet", hard)
     state = container(member.pod)
     waiting = state.get("state", {}).get("waiting", {})
+    reason, message = waiting.get("reason", ""), waiting.get("message", "")
     ended = terminated(state)
     if ended.get("reason") == "OOMKilled":
-        return f"out of memory ({state.get('restartCount', 0)} restarts): raise spec.resources.limits.memory"
+        restarts = state.get("restartCount", 0)
+        return Complaint(f"out of memory ({restarts} restarts): raise spec.resources.limits.memory", "OutOfMemory")
     if _FULL.search(str(ended.get("message", ""))):
-        return "its volume is full: raise spec.storage.size"
-    if waiting.get("reason") in ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"):
-        return f"{waiting['reason']}: {waiting.get('message', '')}"[:300]
+        return Complaint("its volume is full: raise spec.storage.size", "VolumeFull")
+    if reason in _PULL:
+        return Complaint(f"{reason}: {message}"[:300], "ImagePullFailed")
     if ended and "running" not in state.get("state", {}):
-        return f"crashed with exit code {ended.get('exitCode')}: {_tail(str(ended.get('message', '')))}"
-    if waiting.get("reason") == "CreateContainerConfigError":
-        return f"{waiting['reason']}: {waiting.get('message', '')}"[:300]
-    return member.trouble or _unscheduled(member.pod) or "starting"
+        words = f"crashed with exit code {ended.get('exitCode')}: {_tail(str(ended.get('message', '')))}"
+        return Complaint(words, "MemberCrashed")
+    if reason in ("CreateContainerConfigError", "CreateContainerError", "RunContainerError"):
+        return Complaint(f"{reason}: {message}"[:300], "PodFailed")
+    if member.trouble.startswith("Provisioning"):
+        return Complaint(member.trouble, "VolumeFailed")
+    if unscheduled := _unscheduled(member.pod):
+        return Complaint(unscheduled, "Unschedulable")
+    return Complaint(member.trouble or "starting")
 
 
 def stuck(member: Member) -> bool:

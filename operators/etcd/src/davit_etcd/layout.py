@@ -38,7 +38,9 @@ def manifests(
             manifest
             for member in members
             if member.name != leaving
-            for manifest in _member(cluster, snapshot, member, _record(snapshot, member, members, inputs, rolling, target))
+            for manifest in _member(
+                cluster, snapshot, member, _record(snapshot, member, members, inputs=inputs, rolling=rolling, target=target)
+            )
         ),
     )
 
@@ -53,7 +55,7 @@ def _desired(snapshot: Snapshot, initial: tuple[str, ...]) -> Iterator[Member]:
 
 
 def _record(
-    snapshot: Snapshot, member: Member, members: list[Member], inputs: Inputs, rolling: str, target: Inputs | None
+    snapshot: Snapshot, member: Member, members: list[Member], *, inputs: Inputs, rolling: str, target: Inputs | None
 ) -> Record:
     record = member.record or Record(inputs, "established" if snapshot.formed else "new")
     if member.name == rolling and target is not None:

@@ -11,6 +11,7 @@ from davit.crd import manifest
 from davit.kube.client import Client
 from davit.reconcile import Reconciler
 from davit.runtime import Controller, Runtime, run
+
 from davit_etcd import __version__
 from davit_etcd.api.v1 import CRD, ETCD_CLUSTER
 from davit_etcd.client import EtcdClient

@@ -7,7 +7,7 @@ most one risky action comes out of a pass; the next pass looks at the world anew
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from davit.kube.kinds import POD_DISRUPTION_BUDGET, SERVICE
@@ -95,7 +95,7 @@ def plan(cluster: Cluster, snapshot: Snapshot, now: float) -> Plan:
     view = _view(cluster, snapshot)
     if cluster.paused:
         return Plan(detail=Detail(_describe(view), initial=view.initial), requeue_after=SETTLED)
-    step = next(step for policy in POLICIES if (step := policy(view)) is not None)
+    step = _candid(view, next(step for policy in POLICIES if (step := policy(view)) is not None))
     problems = tuple(_problems(view))
     leaving = step.action.member if isinstance(step.action, RemoveMember | DiscardMember) else ""
     return Plan(
@@ -113,10 +113,34 @@ def plan(cluster: Cluster, snapshot: Snapshot, now: float) -> Plan:
         prune=(SERVICE, POD_DISRUPTION_BUDGET),
         actions=(step.action,) if step.action else (),
         intent=_intent(view),
-        notices=tuple(Notice(s.reason, s.message, warning=True) for s in (step, *problems) if s.stalled),
+        notices=tuple(_notices(view, (step, *problems))),
         requeue_after=0.0 if step.action else step.wait,
         detail=Detail(step, problems, view.initial, view.target.version),
     )
+
+
+def _candid(view: View, step: Step) -> Step:
+    """While a pass can only wait, what it waits for is the reason to show, if that is unlikely to end by itself."""
+    if step.action or step.stalled or step.settled:
+        return step
+    hard = next((reason for member in _sick(view) if (reason := complaint(member).reason)), "")
+    return replace(step, reason=hard) if hard else step
+
+
+def _notices(view: View, steps: Iterable[Step]) -> Iterable[Notice]:
+    for step in steps:
+        if step.stalled:
+            yield Notice(step.reason, step.message, warning=True)
+    for member in _sick(view):
+        if (said := complaint(member)).reason:
+            yield Notice(said.reason, f"{member.name}: {said.message}", warning=True)
+
+
+def _sick(view: View) -> list[Member]:
+    """Members that should be healthy and are not."""
+    if not view.cluster.size:
+        return []
+    return [m for m in view.snapshot.members if not m.healthy and (m.etcd is not None or m.name in view.initial)]
 
 
 def _view(cluster: Cluster, snapshot: Snapshot) -> View:
@@ -384,7 +408,7 @@ def _not_yet(view: View, member: Member) -> str:
     others = [m for m in view.snapshot.voters if m.name != member.name]
     for other in others:
         if not other.healthy or not other.pod_ready:
-            return f"waiting for {other.name}: {complaint(other) if not other.healthy else 'its pod is not ready'}"
+            return f"waiting for {other.name}: {complaint(other).message if not other.healthy else 'its pod is not ready'}"
     if member.pod is None:
         return f"waiting for the pod of {member.name}"
     leader = next((m.endpoint for m in view.snapshot.members if m.name == view.snapshot.leader), None)
@@ -511,7 +535,7 @@ def _describe(view: View) -> Step:
 
 
 def _complaints(view: View, members: Iterable[Member]) -> str:
-    texts = [f"{m.name}: {view.dead.get(m.name) or complaint(m)}" for m in members]
+    texts = [f"{m.name}: {view.dead.get(m.name) or complaint(m).message}" for m in members]
     return f" ({'; '.join(texts[:3])})" if texts else ""
 
 

@@ -66,7 +66,9 @@ def _member(snapshot: Snapshot, member: Member) -> Json:
         "version": endpoint.version if endpoint else "",
         "healthy": member.healthy,
         "dbSize": rounded(endpoint.db_size) if endpoint else "",
-        "reason": "" if member.healthy else ("; ".join(endpoint.errors) if endpoint and endpoint.errors else complaint(member)),
+        "reason": ""
+        if member.healthy
+        else ("; ".join(endpoint.errors) if endpoint and endpoint.errors else complaint(member).message),
     }
     return {key: value for key, value in facts.items() if value != ""}
 

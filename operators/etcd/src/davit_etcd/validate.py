@@ -84,7 +84,7 @@ def _storage(spec: EtcdClusterSpec) -> Storage:
         size=size,
         bytes=parse_quantity(size),
         class_name=storage.storage_class_name if storage else None,
-        delete_with_cluster=bool(storage and storage.retain == "Delete"),
+        delete_with_cluster=bool(storage and storage.when_deleted == "Delete"),
     )
 
 

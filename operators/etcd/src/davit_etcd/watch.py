@@ -8,6 +8,7 @@ from typing import Any
 from davit.kube import labels
 from davit.kube.kinds import PERSISTENT_VOLUME_CLAIM, POD, POD_DISRUPTION_BUDGET, SERVICE, STATEFUL_SET
 from davit.model import Key, Watch
+
 from davit_etcd.manifests import OPERATOR
 
 

@@ -1,6 +1,7 @@
 """The one adapter of `davit.kube.client.Client`: lightkube's configuration and authentication, our own JSON.
 
-lightkube's resource models are not used: they cost memory, and its delete knows no preconditions.
+lightkube's resource models are not used: they cost memory, and its delete knows no preconditions. Nor is its
+transport: kopf brings aiohttp anyway, whose parser is in C, and httpx2 at work would cost 5 MB more.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import aiohttp
 import httpx2
 from lightkube.config.client_adapter import ConnectionParams
 from lightkube.config.kubeconfig import PROXY_CONF, KubeConfig
+from lightkube.core.exceptions import ConfigError
 
 from davit import metrics
-from davit.errors import Blocked, Transient
+from davit.errors import Blocked, Fatal, Transient
 from davit.kube import events
 from davit.kube.failures import Conflict, Missing, failure
 from davit.model import Key, Kind, Manifest, Notice
@@ -46,7 +49,7 @@ _METHODS = {
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where the API server is and how to be let in; shared by our client and by kopf's session."""
+    """Where the API server is and how to be let in; shared by our client and kopf."""
 
     server: str
     tls: ssl.SSLContext
@@ -58,11 +61,13 @@ class Connection:
     def load(cls, kubeconfig: str | None = None) -> Connection:
         """From this file, or else the service account, $KUBECONFIG or ~/.kube/config.
 
-        Raises `lightkube.ConfigError` when there is none. Proxy variables are not obeyed: a pod reaches its API
-        server without one, and kopf does not obey them either.
+        Raises `Fatal` when there is none. Proxy variables are not obeyed: a pod reaches its API server without one.
         """
-        found = KubeConfig.from_file(kubeconfig) if kubeconfig else KubeConfig.from_env()
-        config = found.get() or PROXY_CONF
+        try:
+            found = KubeConfig.from_file(kubeconfig) if kubeconfig else KubeConfig.from_env()
+            config = found.get() or PROXY_CONF
+        except ConfigError as error:
+            raise Fatal(f"no way to the API server: {error}") from error
         parameters = ConnectionParams(trust_env=False).httpx_params(config)
         tls: ssl.SSLContext = parameters["verify"]
         # Strict since Python 3.13, and stricter than any Go client: refuses cluster CAs without key identifiers.
@@ -70,35 +75,48 @@ class Connection:
         return cls(config.cluster.server, tls, parameters["auth"], config.namespace)
 
     def client(self, manager: str, version: str = "", instance: str = "") -> KubeClient:
-        """A client that writes as field manager `manager`; `instance` (the pod's name) signs Events."""
-        http = httpx2.AsyncClient(
-            base_url=self.server,
-            verify=self.tls,
-            auth=self.auth,
-            timeout=TIMEOUT,
-            trust_env=False,
-            headers={"User-Agent": f"{manager}/{version or 'unknown'}"},
-            limits=httpx2.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=30.0),
-        )
-        return KubeClient(http, manager, instance=instance)
+        """A client that writes as field manager `manager`; `instance` (the pod's name) signs Events.
 
-    async def authorization(self, *, refused: bool = False) -> str | None:
-        """The value of the Authorization header for another HTTP library; None when a certificate does it.
-
-        After a 401 ask with `refused`, so that a rotated token is read; None then means that there is no other.
+        To be called in the event loop that it will live in.
         """
+        return KubeClient(self.session(f"{manager}/{version or 'unknown'}"), manager, instance=instance)
+
+    def session(self, user_agent: str, *middlewares: aiohttp.ClientMiddlewareType) -> aiohttp.ClientSession:
+        """An HTTP session with the server, which authorizes each request; for kopf too."""
+        return aiohttp.ClientSession(
+            self.server.rstrip("/") + "/",
+            connector=aiohttp.TCPConnector(limit=0, ssl=self.tls, keepalive_timeout=30.0),
+            headers={"User-Agent": user_agent},
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT, sock_read=TIMEOUT),
+            middlewares=(*middlewares, self._authorized),
+            trust_env=False,
+        )
+
+    async def _authorized(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        await self._authorize(request, refused=False)
+        response = await send(request)
+        if response.status == 401 and await self._authorize(request, refused=True):
+            response.close()
+            response = await send(request)
+        return response
+
+    async def _authorize(self, request: aiohttp.ClientRequest, *, refused: bool) -> bool:
+        """Set the header that lightkube's authentication would; `refused` after a 401 lets it read a new token."""
         if self.auth is None:
-            return None
-        flow = self.auth.async_auth_flow(httpx2.Request("GET", self.server))
+            return False
+        flow = self.auth.async_auth_flow(httpx2.Request(request.method, str(request.url)))
         try:
-            request = await anext(flow)
+            model = await anext(flow)
             if refused:
-                request = await flow.asend(httpx2.Response(401, request=request))
+                model = await flow.asend(httpx2.Response(401, request=model))
         except StopAsyncIteration:
-            return None
+            return False
+        except ConfigError as error:
+            raise Transient(f"no credentials for the API server: {error}") from error
         finally:
             await flow.aclose()
-        return request.headers.get("Authorization")
+        request.headers["Authorization"] = model.headers["Authorization"]
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +134,7 @@ class KubeClient:
 
     def __init__(
         self,
-        http: httpx2.AsyncClient,
+        http: aiohttp.ClientSession,
         manager: str,
         *,
         instance: str = "",
@@ -130,7 +148,7 @@ class KubeClient:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._http.close()
 
     async def get(self, kind: Kind, key: Key) -> Manifest | None:
         """See Client."""
@@ -237,19 +255,20 @@ class KubeClient:
     async def _send(self, call: _Call) -> Manifest:
         content = None if call.body is None else json.dumps(call.body, separators=(",", ":")).encode()
         headers = {"Accept": call.accept, "Content-Type": _CONTENT_TYPES.get(call.verb, _JSON)}
-        what = f"{call.verb} {call.what}"
+        request = self._http.request(_METHODS[call.verb], call.url.lstrip("/"), params=call.query, data=content, headers=headers)
+        what, code = f"{call.verb} {call.what}", "error"
         try:
-            response = await self._http.request(
-                _METHODS[call.verb], call.url, params=call.query or None, content=content, headers=headers
-            )
-        except (httpx2.TransportError, OSError) as error:
-            metrics.KUBE_REQUESTS.labels(call.verb, "error").inc()
+            async with request as response:
+                answer = await response.read()
+            code = str(response.status)
+            if response.ok:
+                found: Manifest = json.loads(answer)
+                return found
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             raise Transient(f"{what}: {type(error).__name__} {error}".rstrip()) from error
-        metrics.KUBE_REQUESTS.labels(call.verb, str(response.status_code)).inc()
-        if response.is_success:
-            answer: Manifest = json.loads(response.content)
-            return answer
-        raise failure(what, response.status_code, response.headers.get("Retry-After", ""), response.content)
+        finally:
+            metrics.KUBE_REQUESTS.labels(call.verb, code).inc()
+        raise failure(what, response.status, response.headers.get("Retry-After", ""), answer)
 
 
 def path(kind: Kind, key: Key, subresource: str = "") -> str:

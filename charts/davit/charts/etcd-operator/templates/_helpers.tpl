@@ -5,15 +5,16 @@
 {{- .Values.nameOverride | default "etcd-operator" | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* At most 50 characters, so that the longest suffix fits into 63; a hash keeps shortened names apart. */}}
+{{/* At most 50 characters, so that the longest suffix fits into 63, and a letter first, as a Service needs. */}}
 {{- define "etcd-operator.fullname" -}}
 {{- $name := include "etcd-operator.name" . -}}
 {{- $release := .Release.Name | replace "." "-" -}}
 {{- $full := ternary $release (printf "%s-%s" $release $name) (contains $name $release) -}}
-{{- include "etcd-operator.fit" (list (.Values.fullnameOverride | default $full) 50) -}}
+{{- $full = .Values.fullnameOverride | default $full -}}
+{{- include "etcd-operator.fit" (list (ternary $full (printf "etcd-%s" $full) (regexMatch "^[a-z]" $full)) 50) -}}
 {{- end -}}
 
-{{/* (text, length) -> the text, or its beginning and a hash of all of it. */}}
+{{/* (text, length) -> the text, or its beginning and a hash of all of it, so that shortened names stay apart. */}}
 {{- define "etcd-operator.fit" -}}
 {{- $text := first . -}}
 {{- $length := int (last .) -}}
@@ -29,10 +30,10 @@
 {{- .Values.namespaceOverride | default .Release.Namespace -}}
 {{- end -}}
 
-{{/* (context, suffix) -> a name for a cluster-scoped object: two releases of one name must not clash. */}}
+{{/* (context, suffix) -> a name for a cluster-scoped object. The dot, which no namespace has, keeps n-a/b and n/a-b apart. */}}
 {{- define "etcd-operator.clusterName" -}}
 {{- $context := first . -}}
-{{- $base := printf "%s-%s" (include "etcd-operator.namespace" $context) (include "etcd-operator.fullname" $context) -}}
+{{- $base := printf "%s.%s" (include "etcd-operator.namespace" $context) (include "etcd-operator.fullname" $context) -}}
 {{- printf "%s%s" (include "etcd-operator.fit" (list $base 50)) (last .) -}}
 {{- end -}}
 

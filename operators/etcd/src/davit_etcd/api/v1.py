@@ -43,9 +43,9 @@ class Storage(Model):
         max_length=253,
         description="StorageClass of the volumes; the cluster's default class when absent. Can't change.",
     )
-    retain: Literal["Keep", "Delete"] | None = Field(
+    when_deleted: Literal["Retain", "Delete"] | None = Field(
         default=None,
-        description="What becomes of the volumes when the EtcdCluster is deleted. Keep (the default) leaves them, and an EtcdCluster of the same "
+        description="What becomes of the volumes when the EtcdCluster is deleted. Retain (the default) leaves them, and an EtcdCluster of the same "
         "name takes them up again; Delete removes them with it.",
     )
 

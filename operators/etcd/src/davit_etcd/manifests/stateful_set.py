@@ -149,7 +149,7 @@ def _probes(inputs: Inputs) -> Json:
         # etcd answers only after it has read its log, which may take minutes.
         "startupProbe": {**alive, "periodSeconds": 1, "timeoutSeconds": 3, "failureThreshold": 1800},
         "livenessProbe": {**alive, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6},
-        "readinessProbe": {**ready, "periodSeconds": 2, "timeoutSeconds": 3, "failureThreshold": 3},
+        "readinessProbe": {**ready, "periodSeconds": 1, "timeoutSeconds": 3, "failureThreshold": 3},
     }
 
 
