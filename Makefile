@@ -8,7 +8,6 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 SOURCES := platform operators ci charts/davit_charts_tests e2e
-NODES ?= 1
 PROVIDER ?= auto
 
 .PHONY: help
@@ -24,8 +23,8 @@ $(STAMP): ci/requirements/dev.txt platform/pyproject.toml operators/etcd/pyproje
 	@touch $@
 
 .PHONY: up
-up: $(STAMP) ## A cluster, Davit on it, and a sample etcd that serves (NODES=1..3, PROVIDER=auto|existing|kind|local)
-	$(PY) -m ci.cluster up --nodes $(NODES) --provider $(PROVIDER)
+up: $(STAMP) ## A cluster, Davit on it, and a sample etcd that serves (NODES=1..3, 1 by default, PROVIDER=auto|existing|kind|local)
+	$(PY) -m ci.cluster up $(if $(NODES),--nodes $(NODES)) --provider $(PROVIDER)
 	$(PY) -m ci.images load
 	$(PY) -m ci.demo
 

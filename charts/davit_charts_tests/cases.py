@@ -87,7 +87,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "spec": {
                 "size": 5,
                 "version": "3.5.21",
-                "storage": {"size": "20Gi", "storageClassName": "fast", "retain": "Delete"},
+                "storage": {"size": "20Gi", "storageClassName": "fast", "whenDeleted": "Delete"},
                 "resources": {"requests": {"cpu": 1}},
                 "etcdOptions": {"heartbeat-interval": "200"},
                 "quota": 8589934592,

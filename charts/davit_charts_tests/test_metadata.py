@@ -128,6 +128,24 @@ def test_versions_in_texts_are_the_current_one() -> None:
             assert set(found) <= {ETCD_VERSION}, file
 
 
+def test_texts_name_fields_that_exist() -> None:
+    """READMEs, notes and comments lag behind a renamed field otherwise, and templates would read nothing."""
+    for kind in KINDS:
+        spec = kind.manifest["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+        for name in ("README.in.md", "templates/*", "values.yaml"):
+            for file in charts.CHARTS.glob(f"*/{name}"):
+                text = (
+                    file.read_text().replace("(.Values.spec)", "spec").replace("(spec.storage)", "spec.storage")
+                    if file.is_file()
+                    else ""
+                )
+                for path in re.findall(r"\bspec\.(storage\.\w+|size|version|paused)\b", text):
+                    below = spec
+                    for part in path.split("."):
+                        assert part in below["properties"], (file, path)
+                        below = below["properties"][part]
+
+
 def test_conditions_are_those_of_the_crd() -> None:
     """The reference explains each condition that the CRD announces."""
     for kind in KINDS:

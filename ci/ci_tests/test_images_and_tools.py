@@ -126,6 +126,13 @@ def test_kubernetes_knows_its_version_in_all_places() -> None:
     assert "-X k8s.io/client-go/pkg/version.gitMinor=34" in flags
 
 
+def test_helm3_assumes_the_kubernetes_of_its_client() -> None:
+    flags = TOOLS["helm3"].ldflags
+    assert "-X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1" in flags
+    assert "chartutil.k8sVersionMinor=20" not in flags
+    assert "k8sVersion" not in TOOLS["helm4"].ldflags
+
+
 def test_go_names_skip_the_major_version() -> None:
     assert go_name("go.etcd.io/etcd/server/v3") == "server"
     assert go_name("helm.sh/helm/v4/cmd/helm") == "helm"

@@ -24,6 +24,7 @@ class Local:
     """Everything `up` starts is found again from names and records alone, so `down` is total."""
 
     name = "local"
+    loads = True
 
     def __init__(self, state: Path = STATE) -> None:
         self.flags = cluster_flags(state)

@@ -27,6 +27,8 @@ class Provider(Protocol):
     """What the commands need of a kind of cluster."""
 
     name: str
+    loads: bool
+    """Whether images can be put in; otherwise the cluster pulls them itself."""
 
     def check(self, count: int | None, /) -> None:
         """Refuse, with a remedy, before anything is changed."""
@@ -49,6 +51,7 @@ class Existing:
     """The cluster of DAVIT_KUBECONFIG; it pulls its images itself."""
 
     name = "existing"
+    loads = False
 
     @property
     def source(self) -> Path:
@@ -73,8 +76,7 @@ class Existing:
 
     def load(self, archives: Sequence[Archive]) -> None:
         """There is no way in but a registry."""
-        names = ", ".join(archive.ref for archive in archives)
-        raise Refused("cannot load images into an existing cluster", f"push them: {names}")
+        raise Refused(f"cannot load {len(archives)} images into an existing cluster", "push them to a registry")
 
     def status(self) -> list[str]:
         """Nothing that kubectl would not say better."""
@@ -85,6 +87,7 @@ class Kind:
     """A kind cluster called davit. Never run where this was written: there was no engine."""
 
     name = "kind"
+    loads = True
 
     def check(self, _count: int | None, /) -> None:
         """Both are needed."""

@@ -33,6 +33,9 @@ def build_or_load(command: str, names: list[str]) -> None:
     """Loading builds first what is missing or out of date."""
     if command == "load" and running() is None:
         raise Refused("no cluster is up", "`make up` first")
+    if command == "load" and not provider().loads:
+        print("the existing cluster pulls its images itself: " + ", ".join(images()[name].ref for name in names))
+        return
     if not have_buildah():
         require_root()
         install_packages()

@@ -65,14 +65,28 @@ def required_version(go_mod: str, module: str) -> str | None:
 
 
 def version_values(tool: Tool) -> list[tuple[str, str]]:
-    """Linker values; Kubernetes wants the parts apart, and again for its clients' user agent."""
-    if tool.name != "kubernetes":
-        return [(var, tool.version) for var in tool.version_vars]
-    major, minor = tool.version.removeprefix("v").split(".")[:2]
-    values = {"gitVersion": tool.version, "gitMajor": major, "gitMinor": minor}
-    values |= {"gitTreeState": "clean", "gitCommit": tool.version}
+    """Linker values, the same that upstream's own builds set."""
+    if tool.name == "kubernetes":
+        return kubernetes_values(tool.version)
+    values = [(var, tool.version) for var in tool.version_vars]
+    return [*values, *helm3_values(tool)] if tool.name == "helm3" else values
+
+
+def kubernetes_values(version: str) -> list[tuple[str, str]]:
+    """The version in parts, and again for the clients' user agent."""
+    major, minor = version.removeprefix("v").split(".")[:2]
+    values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
+    values |= {"gitTreeState": "clean", "gitCommit": version}
     packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
     return [(f"{p}.{key}", value) for p in packages for key, value in values.items()]
+
+
+def helm3_values(tool: Tool) -> list[tuple[str, str]]:
+    """The Kubernetes that `helm template` assumes: 1.20 unless it is told (client-go v0.x is Kubernetes 1.x)."""
+    client = required_version((tool.source / "go.mod").read_text(), "k8s.io/client-go") or "v0.0"
+    minor = client.split(".")[1]
+    packages = ("helm.sh/helm/v3/pkg/chartutil", "helm.sh/helm/v3/pkg/lint/rules")
+    return [(f"{p}.k8sVersion{part}", value) for p in packages for part, value in (("Major", "1"), ("Minor", minor))]
 
 
 def go_name(package: str) -> str:

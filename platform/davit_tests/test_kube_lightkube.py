@@ -157,9 +157,10 @@ async def test_writes(client: KubeClient, server: Server) -> None:
     assert server.asked[-1][4]["Content-Type"] == "application/apply-patch+yaml"
     await client.apply(CONFIG_MAP, MANIFEST, subresource="status")
     assert server.last == ("PATCH", f"{ONE}/status", {"fieldManager": "davit-etcd-status", "force": "true"}, MANIFEST)
-    operations = [{"op": "replace", "path": "/data", "value": {}}]
+    operations: list[dict[str, Any]] = [{"op": "replace", "path": "/data", "value": {}}]
     await client.patch(CONFIG_MAP, KEY, operations)
-    assert server.last == ("PATCH", ONE, {"fieldManager": "davit-etcd"}, operations)
+    sent: tuple[Any, ...] = ("PATCH", ONE, {"fieldManager": "davit-etcd"}, operations)
+    assert server.last == sent
     assert server.asked[-1][4]["Content-Type"] == "application/json-patch+json"
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 import signal
+import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
@@ -16,7 +17,7 @@ from davit import metrics
 from davit.errors import Blocked, Fatal, Transient
 from davit.kube import crds
 from davit.kube.client import Client
-from davit.kube.lightkube import Connection, KubeClient, path
+from davit.kube.lightkube import Connection, path
 from davit.lease import Lease
 from davit.model import Key, Kind, Manifest
 from davit.pulse import Pulse
@@ -62,6 +63,16 @@ class Runtime:
     crds: Callable[[], Iterable[Manifest]] = field(default=tuple)
 
 
+class Cluster(Client, Protocol):
+    """What the process asks of the API server beside the Client: the adapter has it."""
+
+    async def keys(self, kind: Kind, namespace: str | None) -> set[Key]:
+        """The keys of all objects; None means all namespaces."""
+
+    async def serves(self, kind: Kind) -> bool:
+        """Whether the API server knows the kind."""
+
+
 class Source(Protocol):
     """Where events come from: `davit.runtime` does it with kopf."""
 
@@ -78,15 +89,16 @@ class Process:
         settings: Settings,
         timings: Timings,
         *,
-        client: KubeClient,
+        client: Cluster,
         lease: Lease,
         controllers: Sequence[Controller],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.runtime = runtime
         self.settings = settings
         self.timings = timings
         self.routes = Routes(controllers)
-        self.pulse = Pulse()
+        self.pulse = Pulse(clock)
         self._client = client
         self._lease = lease
         self._unserved: set[Kind] = self.routes.required
@@ -98,6 +110,7 @@ class Process:
             settings.workers,
             operator=runtime.name,
             describe=lambda target: {"key": str(target.key), "kind": target.kind.kind},
+            clock=clock,
         )
 
     async def main(self, source: Source, stop: asyncio.Event) -> None:

@@ -58,6 +58,8 @@ class FakeClient:
         self.objects: dict[tuple[Kind, Key], Manifest] = {}
         self.writes: list[Write] = []
         self.events: list[Notice] = []
+        self.unserved: set[Kind] = set()
+        """Kinds whose CRD is missing, for `serves`."""
         self._serial = itertools.count(1)
         self._fail_at: int | None = None
         self._fail_before = True
@@ -105,6 +107,14 @@ class FakeClient:
             and all(_field(found, name) == value for name, value in (fields or {}).items())
         ]
 
+    async def keys(self, kind: Kind, namespace: str | None) -> set[Key]:
+        """See `davit.process.Cluster`."""
+        return {_key(found) for found in await self.list(kind, namespace)}
+
+    async def serves(self, kind: Kind) -> bool:
+        """See `davit.process.Cluster`."""
+        return kind not in self.unserved
+
     async def create(self, kind: Kind, manifest: Manifest) -> Manifest:
         """See Client."""
         key = _key(manifest)
@@ -142,7 +152,7 @@ class FakeClient:
             live = self._live(kind, key, None)
             try:
                 patched = jsonpatch.apply_patch(deepcopy(live), [dict(operation) for operation in operations])
-            except jsonpatch.JsonPatchException as error:
+            except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:
                 raise Rejected(f"{kind.plural} {key}: {error}") from error
             return self._store(kind, key, live, _with_status_of(live, patched))
 

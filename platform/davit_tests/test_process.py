@@ -1,0 +1,401 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from davit import metrics
+from davit.errors import Fatal, Transient
+from davit.kube.client import Client
+from davit.kube.kinds import POD
+from davit.lease import LEASE, Lease
+from davit.model import Key, Kind, Manifest, Watch
+from davit.process import Process, Runtime, Timings, first
+from davit.routing import Controller
+from davit.settings import Settings
+from davit.testing.fake_client import FakeClient
+
+from davit_tests import faketime
+
+TOY = Kind("test.davit.dev", "v1", "Toy", "toys")
+A = Key("shop", "a")
+
+
+def toy(name: str = "a") -> Manifest:
+    return {"apiVersion": TOY.api_version, "kind": "Toy", "metadata": {"name": name, "namespace": "shop"}}
+
+
+PATHS = ("/apis/test.davit.dev/v1/toys", "/api/v1/pods")
+
+
+def owner(manifest: Manifest) -> Key:
+    return Key(manifest["metadata"]["namespace"], manifest["metadata"]["labels"]["toy"])
+
+
+class FakeSource:
+    """Watches until told to fail, a request each minute; remembers which kinds."""
+
+    def __init__(self) -> None:
+        self.process: Process
+        self.watched: list[set[Kind]] = []
+        self.alive = self.let_in = True
+        self.fail = asyncio.Event()
+
+    async def watch(self, kinds: Iterable[Kind]) -> None:
+        self.watched.append(set(kinds))
+        while not self.fail.is_set():
+            for url in PATHS if self.alive else ():
+                self.process.pulse.sent(url)
+                if self.let_in:
+                    self.process.pulse.established(url)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.fail.wait(), 60.0)
+        self.fail.clear()
+        raise RuntimeError("404")
+
+
+class World:
+    """One process with everything around it faked; time jumps."""
+
+    def __init__(
+        self,
+        client: FakeClient | None = None,
+        identity: str = "one",
+        reconcile: Callable[[Key], Awaitable[float | None]] | None = None,
+        namespaces: tuple[str, ...] | None = None,
+    ) -> None:
+        self.client = client or FakeClient()
+        self.source = FakeSource()
+        self.stop = asyncio.Event()
+        self.passes: list[Key] = []
+        self.lease = Lease(self.client, "toy", "home", identity, clock=faketime.now, wall=faketime.now)
+        controllers = [Controller(TOY, reconcile or self.reconcile, (Watch(POD, owner, {"app": "toy"}),))]
+        settings = Settings(namespaces=namespaces, workers=2)
+        runtime = Runtime("toy", "1.0", _unused, lambda: ())
+        self.process = self.source.process = Process(
+            runtime, settings, Timings(),
+            client=self.client, lease=self.lease, controllers=controllers, clock=faketime.now,
+        )  # fmt: skip
+        self.main = asyncio.create_task(self.process.main(self.source, self.stop))
+
+    async def reconcile(self, key: Key) -> None:
+        self.passes.append(key)
+
+    async def end(self) -> float:
+        """Stop it; how long that took."""
+        began = faketime.now()
+        self.stop.set()
+        await self.main
+        return faketime.now() - began
+
+    def holder(self) -> str:
+        return str(self.client.objects[LEASE, Key("home", "toy")]["spec"]["holderIdentity"])
+
+
+@asynccontextmanager
+async def _unused(client: Client, holds_lease: Callable[[], bool]) -> AsyncIterator[Sequence[Controller]]:
+    yield ()
+
+
+def test_events_wake_resources_and_deleted_or_unknown_ones_do_no_harm() -> None:
+    async def scenario() -> None:
+        world = World()
+        await asyncio.sleep(0.1)
+        world.process.seen(TOY, None, toy())
+        pod = {"metadata": {"name": "p", "namespace": "shop", "labels": {"app": "toy", "toy": "nobody"}}}
+        world.process.seen(POD, "DELETED", pod)
+        world.process.seen(TOY, "DELETED", toy("gone"))
+        stranger = {"metadata": {"name": "p", "namespace": "shop"}}
+        world.process.seen(POD, "ADDED", stranger)
+        await asyncio.sleep(1.0)
+        assert set(world.passes) == {A, Key("shop", "nobody"), Key("shop", "gone")}
+        assert len(world.passes) == 3
+        await world.end()
+
+    faketime.run(scenario())
+
+
+def test_a_listing_is_low_and_anything_else_high_priority() -> None:
+    async def scenario() -> None:
+        world = World()
+        for name in "abc":
+            world.process.seen(TOY, None, toy(name))
+        world.process.seen(TOY, "MODIFIED", toy("edited"))
+        world.process.seen(TOY, "MODIFIED", toy("c"))
+        await asyncio.sleep(1.0)
+        assert [key.name for key in world.passes] == ["edited", "c", "a", "b"]
+        await world.end()
+
+    faketime.run(scenario())
+
+
+def test_a_standby_watches_and_works_only_once_it_leads() -> None:
+    async def scenario() -> None:
+        one = World()
+        await asyncio.sleep(0.1)
+        two = World(one.client, "two")
+        await asyncio.sleep(60.0)
+        two.process.seen(TOY, None, toy())
+        await asyncio.sleep(60.0)
+        assert two.source.watched == [{TOY, POD}]
+        assert two.process.unready() is None
+        assert two.passes == []
+        assert metrics.REGISTRY.get_sample_value("davit_leader") == 1.0
+        await one.end()
+        await asyncio.sleep(2.0)
+        assert two.passes == [A]
+        assert two.holder() == "two"
+        await two.end()
+        assert two.holder() == ""
+
+    faketime.run(scenario())
+
+
+@pytest.mark.parametrize(("takes", "end"), [(2.0, "done"), (60.0, "cancelled")])
+def test_shutdown_waits_a_little_for_passes_and_gives_the_lease_back(takes: float, end: str) -> None:
+    ends: list[str] = []
+
+    async def scenario() -> None:
+        async def reconcile(_: Key) -> None:
+            try:
+                await asyncio.sleep(takes)
+                ends.append("done")
+            except asyncio.CancelledError:
+                ends.append("cancelled")
+                raise
+
+        world = World(reconcile=reconcile)
+        await asyncio.sleep(0.1)
+        world.process.seen(TOY, "ADDED", toy())
+        await asyncio.sleep(0.1)
+        assert await world.end() < 5.0
+        assert world.holder() == ""
+
+    faketime.run(scenario())
+    assert ends == [end]
+
+
+def test_a_standby_stops_at_once() -> None:
+    async def scenario() -> None:
+        one = World()
+        await asyncio.sleep(0.1)
+        two = World(one.client, "two")
+        await asyncio.sleep(10.0)
+        assert await two.end() == 0.0
+        assert one.holder() == "one"
+        await one.end()
+
+    faketime.run(scenario())
+
+
+def test_a_lost_lease_ends_everything_without_grace() -> None:
+    ends: list[float] = []
+
+    async def scenario() -> float:
+        async def reconcile(_: Key) -> None:
+            try:
+                await asyncio.sleep(3600.0)
+            finally:
+                ends.append(faketime.now())
+
+        world = World(reconcile=reconcile)
+        await asyncio.sleep(0.1)
+        world.process.seen(TOY, "ADDED", toy())
+        stolen = world.client.objects[LEASE, Key("home", "toy")]
+        stolen["spec"]["holderIdentity"] = "thief"
+        stolen["metadata"]["resourceVersion"] = "changed"
+        with pytest.raises(Fatal, match="thief holds it"):
+            await world.main
+        assert world.holder() == "thief"
+        return faketime.now()
+
+    over = faketime.run(scenario())
+    assert ends == [over]
+
+
+def test_watches_that_end_begin_anew() -> None:
+    async def scenario() -> None:
+        world = World()
+        await asyncio.sleep(1.0)
+        before = metrics.WATCH_RESTARTS._value.get()
+        world.source.fail.set()
+        await asyncio.sleep(10.0)
+        assert world.source.watched == [{TOY, POD}] * 2
+        assert metrics.WATCH_RESTARTS._value.get() == before + 1
+        await world.end()
+
+    faketime.run(scenario())
+
+
+def test_a_missing_crd_is_waited_for_and_noticed(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        client = FakeClient()
+        client.unserved = {TOY}
+        world = World(client)
+        world.source.let_in = False
+        await asyncio.sleep(100.0)
+        assert world.source.watched == [{POD}]
+        assert world.process.unready() == (
+            "toys.test.davit.dev is not served: is its CRD there?\nthe watch of pods in all namespaces is not established"
+        )
+        client.unserved = set()
+        await asyncio.sleep(10.0)
+        assert world.source.watched == [{POD}, {TOY, POD}]
+        world.process.pulse.established("/api/v1/pods")
+        assert world.process.unready() == "the watch of toys in all namespaces is not established"
+        world.source.let_in = True
+        await asyncio.sleep(60.0)
+        assert world.process.unready() is None
+        await world.end()
+
+    with caplog.at_level(logging.INFO):
+        faketime.run(scenario())
+    assert "waiting for CRDs: toys" in caplog.text
+
+
+def test_nothing_served_at_all_is_waited_for_too() -> None:
+    async def scenario() -> None:
+        client = FakeClient()
+        client.unserved = {TOY, POD}
+        world = World(client)
+        await asyncio.sleep(100.0)
+        assert world.source.watched == []
+        assert world.process.problems() is None
+        client.unserved = set()
+        await asyncio.sleep(10.0)
+        assert world.source.watched == [{TOY, POD}]
+        await world.end()
+
+    faketime.run(scenario())
+
+
+def test_an_unreachable_api_server_at_start_is_waited_for() -> None:
+    class Away(FakeClient):
+        away = True
+
+        async def serves(self, kind: Kind) -> bool:
+            if self.away:
+                raise Transient("connection refused")
+            return True
+
+    async def scenario() -> None:
+        client = Away()
+        world = World(client)
+        await asyncio.sleep(100.0)
+        assert world.source.watched == []
+        client.away = False
+        await asyncio.sleep(10.0)
+        assert world.source.watched == [{TOY, POD}]
+        await world.end()
+
+    faketime.run(scenario())
+
+
+def test_the_resync_reads_the_live_list_and_forgets_who_is_gone() -> None:
+    async def scenario() -> None:
+        world = World()
+        world.client.put(TOY, toy("missed"))
+        metrics.resource_ready("Toy", Key("shop", "ghost"), True)
+        await asyncio.sleep(500.0)
+        assert world.passes == []
+        await asyncio.sleep(200.0)
+        assert world.passes == [Key("shop", "missed")]
+        assert metrics.REGISTRY.get_sample_value("davit_resource_ready", ghost()) is None
+        await asyncio.sleep(700.0)
+        assert len(world.passes) == 2
+        await world.end()
+
+    faketime.run(scenario())
+
+
+def ghost() -> dict[str, str]:
+    return {"namespace": "shop", "name": "ghost", "kind": "Toy"}
+
+
+def test_a_deletion_takes_the_readiness_series_away() -> None:
+    async def scenario() -> None:
+        world = World()
+        metrics.resource_ready("Toy", Key("shop", "ghost"), True)
+        world.process.seen(TOY, "DELETED", toy("ghost"))
+        await asyncio.sleep(1.0)
+        assert metrics.REGISTRY.get_sample_value("davit_resource_ready", ghost()) is None
+        await world.end()
+
+    faketime.run(scenario())
+
+
+def test_a_namespaced_process_watches_and_lists_its_namespaces_only() -> None:
+    async def scenario() -> None:
+        world = World(namespaces=("shop", "bank"))
+        world.client.put(TOY, toy("ours"))
+        world.client.put(TOY, {"metadata": {"name": "foreign", "namespace": "elsewhere"}})
+        await asyncio.sleep(700.0)
+        assert world.passes == [Key("shop", "ours")]
+        assert str(world.process.unready()).splitlines() == [
+            f"the watch of {kind} in namespace {place} is not established" for kind, place in sorted_streams(world)
+        ]
+        await world.end()
+
+    faketime.run(scenario())
+
+
+def sorted_streams(world: World) -> Iterator[tuple[str, str]]:
+    """The watches in the order in which the source was told of the kinds."""
+    for kind in world.source.watched[0]:
+        for place in ("shop", "bank"):
+            yield kind.plural, place
+
+
+def test_a_pass_that_hangs_is_a_problem() -> None:
+    async def scenario() -> None:
+        async def reconcile(_: Key) -> None:
+            await asyncio.Event().wait()
+
+        world = World(reconcile=reconcile)
+        await asyncio.sleep(0.1)
+        world.process.seen(TOY, "ADDED", toy())
+        await asyncio.sleep(600.0)
+        assert world.process.problems() is None
+        await asyncio.sleep(1.0)
+        assert world.process.problems() == "the pass for Toy shop/a has been under way for 601 s"
+        await world.end()
+
+    faketime.run(scenario())
+
+
+def test_a_watch_that_died_is_a_problem_and_a_quiet_cluster_is_none() -> None:
+    async def scenario() -> None:
+        world = World()
+        await asyncio.sleep(7200.0)
+        assert world.process.problems() is None
+        world.source.alive = False
+        await asyncio.sleep(420.0)
+        assert str(world.process.problems()).startswith("the watch of ")
+        await world.end()
+
+    faketime.run(scenario())
+
+
+def test_first_ends_the_others_and_raises() -> None:
+    ended: list[str] = []
+
+    async def forever() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("cancelled")
+
+    async def failing() -> None:
+        await asyncio.sleep(1.0)
+        raise Fatal("no")
+
+    async def fine() -> Any:
+        await asyncio.sleep(1.0)
+
+    with pytest.raises(Fatal):
+        faketime.run(first(forever(), failing()))
+    faketime.run(first(forever(), fine()))
+    assert ended == ["cancelled", "cancelled"]
