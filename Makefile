@@ -66,8 +66,8 @@ api: $(STAMP) ## Against a real kube-apiserver and etcd, without nodes
 
 .PHONY: charts
 charts: $(STAMP) ## The charts' rules and goldens, on Helm 3 and 4
-	$(PY) -m ci.tools build helm3 helm4 kubeconform
-	$(PY) -m pytest charts -q
+	$(PY) -m ci.tools build helm3 helm4 kubeconform kubernetes etcd36
+	$(PY) -m pytest charts -q -n 2
 
 .PHONY: e2e
 e2e: $(STAMP) ## Everything on a real cluster

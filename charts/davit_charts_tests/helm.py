@@ -88,8 +88,9 @@ def attempt(version: str, chart: str, values: Mapping[str, Any] | None = None, *
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+@functools.cache
 def parse(text: str) -> list[Object]:
-    """The objects of a manifest."""
+    """The objects of a manifest; shared, so never change them."""
     return [loaded for loaded in yaml.load_all(text, Loader=_Loader) if loaded]
 
 

@@ -132,18 +132,13 @@ def test_texts_name_fields_that_exist() -> None:
     """READMEs, notes and comments lag behind a renamed field otherwise, and templates would read nothing."""
     for kind in KINDS:
         spec = kind.manifest["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
-        for name in ("README.in.md", "templates/*", "values.yaml"):
-            for file in charts.CHARTS.glob(f"*/{name}"):
-                text = (
-                    file.read_text().replace("(.Values.spec)", "spec").replace("(spec.storage)", "spec.storage")
-                    if file.is_file()
-                    else ""
-                )
-                for path in re.findall(r"\bspec\.(storage\.\w+|size|version|paused)\b", text):
-                    below = spec
-                    for part in path.split("."):
-                        assert part in below["properties"], (file, path)
-                        below = below["properties"][part]
+        for file in (f for name in ("README.in.md", "values.yaml", "templates/*.*") for f in charts.CHARTS.glob(f"*/{name}")):
+            text = file.read_text().replace("(.Values.spec)", "spec").replace("(spec.storage)", "spec.storage")
+            for path in re.findall(r"\bspec\.(storage\.\w+|size|version|paused)\b", text):
+                below = spec
+                for part in path.split("."):
+                    assert part in below["properties"], (file, path)
+                    below = below["properties"][part]
 
 
 def test_conditions_are_those_of_the_crd() -> None:

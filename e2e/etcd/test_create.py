@@ -105,9 +105,9 @@ def test_two_clusters_in_one_namespace_are_strangers(cluster: EtcdCluster) -> No
     assert etcd.get(cluster, "who") == "db"
 
 
-def test_retain_delete_removes_the_volumes(cluster: EtcdCluster) -> None:
-    """storage.retain Delete: the volumes go with the resource."""
-    cluster.create(1, storage={"size": "1Gi", "retain": "Delete"})
+def test_when_deleted_delete_removes_the_volumes(cluster: EtcdCluster) -> None:
+    """storage.whenDeleted Delete: the volumes go with the resource."""
+    cluster.create(1, storage={"size": "1Gi", "whenDeleted": "Delete"})
     cluster.delete()
     cluster.until("the volumes are gone", lambda: cluster.all(PVC), lambda claims: not claims)
 

@@ -56,8 +56,6 @@ DRIFTS = (
     Drift("replicas edited", STATEFUL_SET, first_member, ("spec", "replicas"), {"spec": {"replicas": 0}}),
     Drift("update strategy edited", STATEFUL_SET, first_member, ("spec", "updateStrategy"),
           {"spec": {"updateStrategy": {"type": "RollingUpdate"}}}),
-    Drift("template label added", STATEFUL_SET, first_member, ("spec", "template", "metadata", "labels"),
-          {"spec": {"template": {"metadata": {"labels": {"extra": "x"}}}}}),
     Drift("owner removed", STATEFUL_SET, first_member, ("metadata", "ownerReferences"),
           {"metadata": {"ownerReferences": None}}),
 )  # fmt: skip

@@ -177,7 +177,7 @@ def test_options_that_etcd_refuses(cluster: EtcdCluster) -> None:
         cluster.until(
             "the reason is in Ready",
             lambda: cluster.condition("Ready").get("message", ""),
-            lambda m: "heartbeat" in m,
+            lambda m: any(word in m for word in ("heartbeat", "flag", "etcdOptions")),
         )
         flow.flow()
         assert cluster.condition("Available")["status"] == "True"

@@ -89,11 +89,14 @@ async def test_status_is_a_world_of_its_own() -> None:
     client = FakeClient("us")
     created = await client.create(STATEFUL_SET, {"metadata": {"name": "x"}, "spec": {"a": 1}, "status": {"ready": 1}})
     assert "status" not in created
-    found = await client.apply(STATEFUL_SET, {**created, "status": {"ready": 2}}, subresource="status")
+    another = {"metadata": {"name": "x", "uid": "ignored"}, "status": {"ready": 2}}
+    found = await client.apply(STATEFUL_SET, another, subresource="status")
     assert (found["spec"], found["status"]) == ({"a": 1}, {"ready": 2})
     assert found["metadata"]["generation"] == 1
     replaced = await client.replace(STATEFUL_SET, {**found, "spec": {"a": 2}, "status": {"ready": 9}})
     assert (replaced["status"], replaced["metadata"]["generation"]) == ({"ready": 2}, 2)
+    with pytest.raises(Transient, match="has been modified"):
+        await client.apply(STATEFUL_SET, {**created, "status": {"ready": 9}}, subresource="status")
     applied = await client.apply(STATEFUL_SET, {"metadata": {"name": "x"}, "status": {"ready": 9}})
     assert applied["status"] == {"ready": 2}
 
@@ -106,8 +109,12 @@ async def test_optimistic_locking_and_uids() -> None:
     await client.replace(CONFIG_MAP, {**first, "data": {"a": "2"}})
     with pytest.raises(Transient, match="has been modified"):
         await client.replace(CONFIG_MAP, {**first, "data": {"a": "3"}})
-    with pytest.raises(Transient, match="not the object that was meant"):
+    with pytest.raises(Rejected, match="immutable"):
         await client.apply(CONFIG_MAP, config({"a": "4"}, uid="another"))
+    with pytest.raises(Transient, match="uid mismatch"):
+        await client.apply(CONFIG_MAP, config({"a": "4"}, name="none", uid="another"))
+    with pytest.raises(Transient, match="has been modified"):
+        await client.apply(CONFIG_MAP, config({"a": "4"}, resourceVersion=first["metadata"]["resourceVersion"]))
     with pytest.raises(Transient, match="not found"):
         await client.apply(CONFIG_MAP, {"metadata": {"name": "none"}, "status": {}}, subresource="status")
     with pytest.raises(Transient, match="not found"):

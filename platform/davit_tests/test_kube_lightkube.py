@@ -125,6 +125,8 @@ async def test_keys_asks_for_metadata_only(client: KubeClient, server: Server) -
     server.answer({"metadata": {}, "items": [{"metadata": {"name": "a", "namespace": "x"}}, {"metadata": {"name": "b"}}]})
     assert await client.keys(ETCD, None) == {Key("x", "a"), Key("", "b")}
     assert "PartialObjectMetadataList" in server.asked[0][4]["Accept"]
+    server.answer({"metadata": {}, "items": None})
+    assert await client.keys(ETCD, None) == set()
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_a_standby_watches_and_works_only_once_it_leads() -> None:
         assert two.passes == []
         assert metrics.REGISTRY.get_sample_value("davit_leader") == 1.0
         await one.end()
-        await asyncio.sleep(2.0)
+        await asyncio.sleep(2.5)
         assert two.passes == [A]
         assert two.holder() == "two"
         await two.end()
@@ -254,6 +254,19 @@ def test_a_missing_crd_is_waited_for_and_noticed(caplog: pytest.LogCaptureFixtur
     with caplog.at_level(logging.INFO):
         faketime.run(scenario())
     assert "waiting for CRDs: toys" in caplog.text
+
+
+def test_a_crd_that_goes_is_noticed() -> None:
+    async def scenario() -> None:
+        world = World()
+        await asyncio.sleep(100.0)
+        world.client.unserved = {TOY}
+        await asyncio.sleep(60.0)
+        assert world.source.watched == [{TOY, POD}, {POD}]
+        assert str(world.process.unready()).startswith("toys.test.davit.dev is not served")
+        await world.end()
+
+    faketime.run(scenario())
 
 
 def test_nothing_served_at_all_is_waited_for_too() -> None:

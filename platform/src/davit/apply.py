@@ -16,10 +16,24 @@ from davit.model import Key, Kind, Manifest
 Path = tuple[str | int, ...]
 Operation = dict[str, Any]
 
-_EXACT = {("spec", "selector"), ("spec", "selector", "matchLabels"), ("data",)}
+_EXACT = {
+    ("data",),
+    ("spec", "selector"),
+    ("spec", "selector", "matchLabels"),
+    ("spec", "template", "metadata", "labels"),
+    ("spec", "template", "spec", "nodeSelector"),
+}
 """Maps in which a key that is not ours breaks the object: strangers' keys are removed, not tolerated."""
 _OPEN = {("metadata", "ownerReferences"), ("metadata", "finalizers")}
 """Lists that others extend rightly."""
+
+
+_QUANTITIES = frozenset(("resources", "requests", "limits", "sizeLimit"))
+"""Fields below which values are quantities, which the API server rewrites (`0.5` to `500m`)."""
+_PRECIOUS = ("PersistentVolumeClaim", "Secret")
+"""Kinds that no message ever advises to delete."""
+_MERGE_KEYS = ("name", "port", "containerPort", "mountPath", "uid")
+"""What the API server tells the items of a list by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +84,22 @@ async def _apply_one(client: Client, manager: str, owner: Manifest, live: Manife
     kind = kind_of(desired)
     if live is None and (live := await client.get(kind, _key(desired))) is not None:
         _refuse_stranger(live, desired, owner)
-    if live is None or (found := drift(desired, live, manager)).apply:
+    if live is None:
         live = await client.apply(kind, desired)
-        found = drift(desired, live, manager)
-    if found.removals:
-        await client.patch(kind, _key(desired), found.operations())
+    # Additions go first: a stranger's list item may clash with the one of ours that it replaced.
+    if found := drift(desired, live, manager).operations():
+        live = await client.patch(kind, _key(desired), found)
+    if drift(desired, live, manager).apply:
+        await client.apply(kind, desired)
 
 
 def _refuse_stranger(live: Manifest, desired: Manifest, owner: Manifest) -> None:
-    """An object outside our label-selected list is ours only if we control it or it has no controller but our labels."""
+    """An object outside our label-selected list is ours only if we control it."""
     if controlled_by(live, owner):
         return
-    raise Blocked(
-        "NameTaken",
-        f"{desired['kind']} {desired['metadata']['name']} exists and is not this resource's: "
-        f"delete it, or give this {owner['kind']} another name",
-    )
+    what = f"{desired['kind']} {desired['metadata']['name']}"
+    remedy = "move it out of the way" if desired["kind"] in _PRECIOUS else "delete it"
+    raise Blocked("NameTaken", f"{what} exists and is not this resource's: {remedy}, or give this {owner['kind']} another name")
 
 
 def drift(desired: Manifest, live: Manifest, manager: str) -> Drift:
@@ -105,10 +119,10 @@ def _covers(desired: Any, live: Any, path: Path) -> bool:
             # A longer live list is an addition (see _extras), not a loss.
             paired = zip(desired, live, strict=False)
             return len(desired) <= len(live) and all(_covers(a, b, (*path, 0)) for a, b in paired)
-        case (({} | []), None):
-            return True
+        case _, None:
+            return desired in ({}, [])
         case _:
-            return desired == live or same_quantity(desired, live)
+            return desired == live or (not _QUANTITIES.isdisjoint(path) and same_quantity(desired, live))
 
 
 def _extras(desired: Any, live: Any, path: Path) -> Iterator[tuple[Path, Any]]:
@@ -121,13 +135,20 @@ def _extras(desired: Any, live: Any, path: Path) -> Iterator[tuple[Path, Any]]:
             for key, value in desired.items():
                 yield from _extras(value, live.get(key), (*path, key))
         case list(), list():
-            if path not in _OPEN and len(live) > len(desired):
+            if path not in _OPEN and (len(live) > len(desired) or any(map(_swapped, desired, live))):
                 yield path, desired
                 return
             for index, (ours, theirs) in enumerate(zip(desired, live, strict=False)):
                 yield from _extras(ours, theirs, (*path, index))
         case _:
             return
+
+
+def _swapped(ours: Any, theirs: Any) -> bool:
+    """Whether an item took the place of ours under another merge key: apply would only put ours beside it."""
+    if not isinstance(ours, dict) or not isinstance(theirs, dict):
+        return False
+    return any(key in ours and ours[key] != theirs.get(key) for key in _MERGE_KEYS)
 
 
 def _leftovers(desired: Manifest, live: Manifest, manager: str) -> bool:

@@ -1,7 +1,7 @@
 """Every way a reconcile can fail, and what the queue does about each.
 
 DavitError
-├── Invalid      the user's object is wrong: say so in status, wait for an edit
+├── Invalid      the user's object is wrong: say so in status, keep what runs, wait for an edit
 ├── Blocked      something outside must change first: condition, slow requeue
 │   └── Rejected the API server refuses what was asked (400, 422): condition, slow requeue
 ├── Transient    try again soon, with back-off
@@ -11,6 +11,7 @@ DavitError
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 class DavitError(Exception):
@@ -29,11 +30,15 @@ class Problem:
 
 
 class Invalid(DavitError):
-    """The resource cannot be obeyed as written; retrying without an edit is useless."""
+    """The resource cannot be obeyed as written; retrying without an edit is useless.
 
-    def __init__(self, *problems: Problem) -> None:
+    `fallback` is the domain object by which to keep what runs alive meanwhile, None when nothing runs yet.
+    """
+
+    def __init__(self, *problems: Problem, fallback: Any = None) -> None:
         super().__init__("; ".join(str(problem) for problem in problems))
         self.problems = problems
+        self.fallback = fallback
 
 
 class Blocked(DavitError):

@@ -99,7 +99,7 @@ class Process:
         self.timings = timings
         self.routes = Routes(controllers)
         self.pulse = Pulse(clock)
-        self._client = client
+        self._cluster = client
         self._lease = lease
         self._unserved: set[Kind] = self.routes.required
         self._reconcilers = {controller.kind: controller.reconcile for controller in controllers}
@@ -175,7 +175,7 @@ class Process:
                     log.warning("no resync of %s: %s", kind.plural, error)
 
     async def _resync_kind(self, kind: Kind) -> None:
-        keys = {key for place in self._places(kind) for key in await self._client.keys(kind, place)}
+        keys = {key for place in self._places(kind) for key in await self._cluster.keys(kind, place)}
         metrics.resources_left(kind.kind, keys)
         self._note((Target(kind, key) for key in keys), Priority.LOW)
 
@@ -186,8 +186,8 @@ class Process:
             served = await self._served()
             self.pulse.expect(dict(self._streams(served)))
             try:
-                await first(source.watch(served), self._more(served))
-                log.info("a kind has come, the watches begin anew")
+                await first(source.watch(served), self._changed(served))
+                log.info("a kind came or went, the watches begin anew")
             except Exception as error:
                 log.warning("the watches ended and begin anew: %s: %s", type(error).__name__, error)
                 await asyncio.sleep(1.0)
@@ -196,7 +196,7 @@ class Process:
     async def _maintain_crds(self) -> None:
         while self.settings.maintain_crds:
             try:
-                return await crds.maintain(self._client, self.runtime.crds(), self.runtime.version)
+                return await crds.maintain(self._cluster, self.runtime.crds(), self.runtime.version)
             except Transient as error:
                 log.warning("the CRDs are not checked yet: %s", error)
                 await asyncio.sleep(self.timings.discovery)
@@ -205,7 +205,7 @@ class Process:
         """The kinds of the watch table that the API server knows; waits for the first of them."""
         while True:
             try:
-                served = {kind for kind in self.routes.kinds() if await self._client.serves(kind)}
+                served = {kind for kind in self.routes.kinds() if await self._cluster.serves(kind)}
                 self._unserved = self.routes.required - served
                 if served:
                     return served
@@ -213,17 +213,20 @@ class Process:
                 log.warning("the kinds to watch are not known yet: %s", error)
             await asyncio.sleep(self.timings.discovery)
 
-    async def _more(self, served: set[Kind]) -> None:
-        """Return when a kind is served that was not: CRDs may be installed at any time."""
+    async def _changed(self, served: set[Kind]) -> None:
+        """Return when a kind came or went: CRDs may be installed, and removed, at any time.
+
+        A watch of a kind that is gone ends only after minutes of silence, so it is looked for too, less often.
+        """
         missing = self.routes.kinds() - served
         if missing:
             log.info("waiting for CRDs: %s", ", ".join(sorted(kind.plural for kind in missing)))
-        while missing:
-            await asyncio.sleep(self.timings.discovery)
+        custom = {kind for kind in served if "." in kind.group and not kind.group.endswith(".k8s.io")}
+        while True:
+            await asyncio.sleep(self.timings.discovery * (1 if missing else 6))
             with suppress(Transient, Blocked):
-                if any([await self._client.serves(kind) for kind in missing]):
+                if any([await self._cluster.serves(kind) != (kind in served) for kind in missing | custom]):
                     return
-        await asyncio.Event().wait()
 
     def _places(self, kind: Kind) -> Sequence[str | None]:
         return self.settings.namespaces or (None,) if kind.namespaced else (None,)

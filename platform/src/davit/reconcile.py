@@ -70,13 +70,13 @@ class Reconciler(Generic[D, S]):
     async def __call__(self, key: Key) -> float | None:
         """One pass for one resource; returns seconds until the next, None to wait for an event.
 
-        Raises `Transient` so that the queue backs off: after the status is written, unless nothing could be read at all.
+        Raises `Transient` so that the queue backs off: after the status is written, unless nothing new could be read.
         """
         resource = await self.client.get(self.operator.kind, key)
         if resource is None or resource["metadata"].get("deletionTimestamp"):
             return None
         outcome = await self._run(resource)
-        if outcome.plan is None and isinstance(outcome.error, Transient):
+        if outcome.plan is None and isinstance(outcome.error, Transient) and resource.get("status", {}).get("conditions"):
             raise outcome.error
         await write_status(self.client, self.operator.kind, resource, self._status(resource, outcome))
         return await self._settle(resource, outcome)
@@ -86,13 +86,22 @@ class Reconciler(Generic[D, S]):
         snapshot: S | None = None
         plan: Plan | None = None
         try:
-            domain = self.operator.validate(resource)
+            domain, invalid = self._domain(resource)
             snapshot = await self.operator.observe(domain, resource)
             plan = self.operator.plan(domain, snapshot, self.clock())
             await self._carry_out(resource, domain, snapshot, plan)
         except DavitError as error:
             return Outcome(domain, snapshot, plan, error)
-        return Outcome(domain, snapshot, plan)
+        return Outcome(domain, snapshot, plan, invalid)
+
+    def _domain(self, resource: Manifest) -> tuple[D, Invalid | None]:
+        """The domain object, or what stands in for it while the resource is invalid."""
+        try:
+            return self.operator.validate(resource), None
+        except Invalid as error:
+            if error.fallback is None:
+                raise
+            return error.fallback, error
 
     async def _carry_out(self, resource: Manifest, domain: D, snapshot: S, plan: Plan) -> None:
         if plan.intent:
@@ -118,7 +127,7 @@ class Reconciler(Generic[D, S]):
         live = await self.client.get(self.operator.kind, _key(resource))
         if live is None or _identity(live) != _identity(resource):
             raise Transient(f"not done, the resource changed meanwhile: {action.message}", retry_after=0.0)
-        domain = self.operator.validate(live)
+        domain, _ = self._domain(live)
         snapshot = await self.operator.observe(domain, live)
         if action not in self.operator.plan(domain, snapshot, self.clock()).actions:
             raise Transient(f"not done, no longer called for on a second look: {action.message}", retry_after=1.0)
@@ -135,7 +144,7 @@ class Reconciler(Generic[D, S]):
                 return outcome.plan.requeue_after if outcome.plan else None
             case Invalid() as error:
                 await self.client.event(resource, Notice("Invalid", str(error), warning=True))
-                return None
+                return outcome.plan.requeue_after if outcome.plan else None
             case Blocked() as error:
                 await self.client.event(resource, Notice(error.reason, str(error), warning=True))
                 return error.retry_after

@@ -13,6 +13,7 @@ from davit_etcd.client import EtcdClient, EtcdError, client_address
 from davit_etcd.commands import (
     AddLearner,
     DeletePod,
+    Disarm,
     DiscardMember,
     ExpandVolume,
     LabelVoter,
@@ -29,7 +30,12 @@ IMPATIENT = 0.3
 
 
 async def execute(action: Action, cluster: Cluster, snapshot: Snapshot, kube: Client, etcd: EtcdClient) -> None:
-    """Carry out one action against Kubernetes and etcd."""
+    """Carry out one action: against etcd first, then against Kubernetes."""
+    await _tell_etcd(action, cluster, snapshot, etcd)
+    await _tell_kubernetes(action, cluster, snapshot, kube)
+
+
+async def _tell_etcd(action: Action, cluster: Cluster, snapshot: Snapshot, etcd: EtcdClient) -> None:
     match action:
         case AddLearner(member=name):
             await _insist(etcd.add_learner(_serving(snapshot), peer_url(cluster, name)))
@@ -37,11 +43,16 @@ async def execute(action: Action, cluster: Cluster, snapshot: Snapshot, kube: Cl
             await _insist(etcd.promote(_serving(snapshot), member_id))
         case RemoveMember(member=name, id=member_id):
             await etcd.remove(_serving(snapshot, besides=name), member_id)
-            await _discard(kube, _member(snapshot, name))
-        case DiscardMember(member=name):
-            await _discard(kube, _member(snapshot, name))
         case MoveLeader(id=target):
             await etcd.move_leader(client_address(_member(snapshot, snapshot.leader)), target)
+        case Disarm(id=member_id):
+            await etcd.disarm(_serving(snapshot), member_id)
+
+
+async def _tell_kubernetes(action: Action, cluster: Cluster, snapshot: Snapshot, kube: Client) -> None:
+    match action:
+        case RemoveMember(member=name) | DiscardMember(member=name):
+            await _discard(kube, _member(snapshot, name))
         case DeletePod(member=name, uid=uid):
             pod = _member(snapshot, name).pod
             if pod is not None:
@@ -49,11 +60,9 @@ async def execute(action: Action, cluster: Cluster, snapshot: Snapshot, kube: Cl
         case LabelVoter(member=name):
             await _label(kube, _member(snapshot, name))
         case ExpandVolume(member=name, size=size):
-            live = _member(snapshot, name).volume
-            manifest = volume(cluster, name, volume_cluster(live), size, live)
+            member = _member(snapshot, name)
+            manifest = volume(cluster, member, volume_cluster(member.volume), size)
             await kube.apply(PERSISTENT_VOLUME_CLAIM, manifest)
-        case _:
-            raise TypeError(f"no such action: {action!r}")
 
 
 async def _insist(request: Awaitable[None]) -> None:

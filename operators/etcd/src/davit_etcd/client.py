@@ -74,6 +74,18 @@ class EtcdClient:
         reply = await self._post(url, "maintenance/alarm", {"action": "GET"})
         return tuple((_hex(item.get("memberID")), str(item.get("alarm"))) for item in reply.get("alarms", ()))
 
+    async def disarm(self, url: str, member_id: str) -> None:
+        """Take back a CORRUPT alarm."""
+        await self._post(url, "maintenance/alarm", {"action": "DEACTIVATE", "alarm": "CORRUPT"} | _id("memberID", member_id))
+
+    async def cluster_version(self, url: str) -> str:
+        """The version whose protocol the whole cluster speaks, such as `3.5.0`; raised by the leader every few seconds."""
+        try:
+            response = await self._http.get(f"{url}/version", timeout=self._timeout)
+        except httpx2.HTTPError as error:
+            raise EtcdError(f"{url}: {type(error).__name__} {error}".rstrip()) from error
+        return str(_parse(response).get("etcdcluster", ""))
+
     async def hash_kv(self, url: str, revision: int) -> Hash:
         """The member's HashKV at a revision."""
         body = {"revision": str(revision)}

@@ -87,3 +87,13 @@ class ExpandVolume:
     message: str
     reason: str = "ExpandingVolume"
     destructive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Disarm:
+    """Take back the CORRUPT alarm of a member that is no more; until then etcd refuses all writes."""
+
+    id: str
+    message: str
+    reason: str = "DisarmingAlarm"
+    destructive: bool = False

@@ -23,7 +23,7 @@ _LOST = (
     ("failed to find database snapshot file|backend is missing|failed to recover v3 backend", "its database is missing"),
     (
         r"invalid database|database file .*(corrupt|invalid)|file size too small|version mismatch|checksum error"
-        r"|page \d+ already freed|freepages|invalid freelist|meta.*(invalid|checksum)|unexpected fault address|cursor\.",
+        r"|page \d+ already freed|freepages|invalid freelist|meta.*(invalid|checksum)|unexpected fault address",
         "its database is corrupt",
     ),
     ("found data inconsistency with peers|data inconsistency", "its data differs from the others'"),
@@ -34,6 +34,12 @@ _LOST = (
 """What etcd's last words mean (etcd server sources; the messages are tested against real releases)."""
 
 _FULL = re.compile("no space left on device", re.IGNORECASE)
+_USAGE, _USAGE_EXIT = "stateless etcd v3 gRPC L7 reverse proxy", 2
+"""etcd ends with its usage text, so long that the error before it is cut off."""
+_KILLED = (137, 143, 255)
+"""Exit codes of a container that was killed, or whose node went down: not its own doing."""
+_WHOLE = 2000
+"""Characters of a message from which on its first line may be the end of one that was cut (kubelet keeps 2048)."""
 _HARMLESS = re.compile(r'"level":"(debug|info|warn)"')
 _CRASHES = 3
 """Restarts after which a member that never gets ready is replaced, where its configuration is proved by another."""
@@ -41,7 +47,7 @@ _CRASHES = 3
 
 def lost(cluster: Cluster, snapshot: Snapshot, member: Member) -> str:
     """Why the member can only be replaced, empty when it may yet come back."""
-    if member.etcd is not None and member.etcd.id in snapshot.corrupt:
+    if member.corrupt:
         return "etcd raised a CORRUPT alarm for it"
     if not cluster.storage.memory and _made(member) and (reason := _lost_volume(member)):
         return reason
@@ -67,7 +73,7 @@ def _lost_volume(member: Member) -> str:
 
 def _last_words(member: Member) -> str:
     words = last_words(member.pod)
-    if not words or _FULL.search(words):
+    if not words or _FULL.search(words) or terminated(container(member.pod)).get("reason") == "OOMKilled":
         return ""
     return next((meaning for pattern, meaning in _LOST if re.search(pattern, words)), "")
 
@@ -76,9 +82,10 @@ def _endless_crash(snapshot: Snapshot, member: Member) -> str:
     """A crash loop is blamed on the data only where another member runs well from the same inputs."""
     state = container(member.pod)
     ended = terminated(state)
-    if state.get("restartCount", 0) < _CRASHES or state.get("ready") or not ended:
+    looping = state.get("state", {}).get("waiting", {}).get("reason") == "CrashLoopBackOff"
+    if state.get("restartCount", 0) < _CRASHES or not looping or not ended:
         return ""
-    if ended.get("reason") == "OOMKilled" or _FULL.search(str(ended.get("message", ""))):
+    if ended.get("reason") == "OOMKilled" or ended["exitCode"] in _KILLED or _FULL.search(str(ended.get("message", ""))):
         return ""
     if not any(_proves(other, member) for other in snapshot.members):
         return ""
@@ -115,7 +122,8 @@ def last_words(pod: Manifest | None) -> str:
     state = container(pod)
     if "running" in state.get("state", {}):
         return ""
-    lines = str(terminated(state).get("message", "")).splitlines()
+    message = str(terminated(state).get("message", ""))
+    lines = message.splitlines()[1 if len(message) > _WHOLE else 0 :]
     return "\n".join(line for line in lines if not _HARMLESS.search(line))
 
 
@@ -146,6 +154,11 @@ def complaint(member: Member) -> Complaint:
         return Complaint("its volume is full: raise spec.storage.size", "VolumeFull")
     if reason in _PULL:
         return Complaint(f"{reason}: {message}"[:300], "ImagePullFailed")
+    if ended.get("exitCode") == _USAGE_EXIT and _USAGE in str(ended.get("message", "")):
+        given = ", ".join(name for name, _ in member.record.inputs.flags) if member.record else ""
+        return Complaint(
+            f"etcd refuses its flags: check spec.etcdOptions, spec.quota and spec.autoCompaction ({given})", "OptionsRefused"
+        )
     if ended and "running" not in state.get("state", {}):
         words = f"crashed with exit code {ended.get('exitCode')}: {_tail(str(ended.get('message', '')))}"
         return Complaint(words, "MemberCrashed")
@@ -159,9 +172,11 @@ def complaint(member: Member) -> Complaint:
 
 
 def stuck(member: Member) -> bool:
-    """Whether its pod is down in a way that waiting alone is unlikely to cure."""
-    if member.pod is None or member.healthy:
+    """Whether its pod is down, or can't even be made, in a way that waiting alone is unlikely to cure."""
+    if member.healthy:
         return False
+    if member.pod is None:
+        return member.stateful_set is not None
     state = container(member.pod).get("state", {})
     reason = state.get("waiting", {}).get("reason", "")
     return bool(_unscheduled(member.pod) or "terminated" in state or reason not in ("", "ContainerCreating", "PodInitializing"))

@@ -63,19 +63,25 @@ def _record(
     names = tuple(m.name for m in members)
     if not snapshot.formed:
         return replace(record, start="new", peers=names, voter=True)
-    learning = member.etcd is not None and (member.etcd.learner or not member.etcd.name)
-    if learning and (member.record is None or member.record.start == "join"):
-        return replace(record, start="join", peers=names, voter=bool(member.etcd and not member.etcd.learner))
-    if member.healthy or record.start == "established" or (record.start == "join" and member.voter):
-        return replace(record, start="established", peers=(), voter=not learning)
-    return replace(record, voter=not learning)
+    voter = member.etcd is None or not member.etcd.learner
+    if _unstarted(member) and (member.record is None or member.record.start == "join"):
+        return replace(record, start="join", peers=names, voter=voter)
+    # As soon as its data is on disk, before it may vote: from then on it must never begin again.
+    if member.endpoint is not None or record.start == "established" or (record.start == "join" and not _unstarted(member)):
+        return replace(record, start="established", peers=(), voter=voter)
+    return replace(record, voter=voter)
+
+
+def _unstarted(member: Member) -> bool:
+    """Whether etcd was told of it but has never seen it."""
+    return member.etcd is not None and not member.etcd.name
 
 
 def _member(cluster: Cluster, snapshot: Snapshot, member: Member, record: Record) -> Iterator[Manifest]:
     if not cluster.storage.memory and _keeps_volume(member, record):
         size = requested(member.volume) if member.volume else cluster.storage.size
         cluster_id = str(snapshot.status.get("clusterID") or snapshot.adopted_id)
-        yield volume(cluster, member.name, cluster_id, size, member.volume)
+        yield volume(cluster, member, cluster_id, size)
     yield stateful_set(cluster, member.name, record, 0 if cluster.size == 0 else 1)
 
 

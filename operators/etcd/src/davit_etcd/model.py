@@ -87,6 +87,8 @@ class Cluster:
     image_override: bool
     owner: str
     """The owner reference of children as canonical JSON."""
+    held: str = ""
+    """Why members keep what they were made from, whatever `inputs` says."""
 
     def image_of(self, version: Version) -> str:
         """The image for a version; an override stands for whatever version the spec says."""
@@ -171,6 +173,10 @@ class Member:
     etcd: EtcdMember | None = None
     endpoint: Endpoint | None = None
     hash: Hash | None = None
+    corrupt: bool = False
+    """etcd raised a CORRUPT alarm for it."""
+    known_version: Version | None = None
+    """What it ran when it was last seen running."""
     trouble: str = ""
     """Why its pod or volume does not come up, in the words of Kubernetes' events."""
 
@@ -186,8 +192,13 @@ class Member:
 
     @property
     def healthy(self) -> bool:
-        """Whether it answers, follows a leader and reports no error."""
-        return self.endpoint is not None and bool(self.endpoint.leader) and not self.endpoint.errors
+        """Whether it answers, follows a leader and reports no error.
+
+        Alarms are no errors of its own: every member lists those of all. A full quota stops writes but not the member.
+        """
+        if self.endpoint is None or not self.endpoint.leader or self.corrupt:
+            return False
+        return all("alarm:" in error for error in self.endpoint.errors)
 
     @property
     def pod_ready(self) -> bool:
@@ -201,7 +212,8 @@ class Snapshot:
     """The world as one pass sees it.
 
     quorum: a linearizable read went through; only then `membership` is certain.
-    corrupt: IDs of members with a CORRUPT alarm.
+    orphaned_alarms: IDs with a CORRUPT alarm that no member has, which still stops all writes; empty for "unknown whose";
+    cluster_line: the release line whose protocol the cluster speaks; next_ordinal: a number that nothing bears.
     """
 
     children: tuple[Manifest, ...]
@@ -211,7 +223,9 @@ class Snapshot:
     quorum: bool = False
     cluster_id: str = ""
     leader: str = ""
-    corrupt: frozenset[str] = frozenset()
+    orphaned_alarms: tuple[str, ...] = ()
+    cluster_line: tuple[int, int] | None = None
+    next_ordinal: int = 0
     no_space: bool = False
     status: Mapping[str, Any] = field(default_factory=dict)
 
@@ -239,11 +253,11 @@ class Snapshot:
 
     @property
     def versions(self) -> tuple[Version, ...]:
-        """Versions that members run, lowest first; the last known one when none answers."""
-        running = sorted({Version.parse(m.endpoint.version) for m in self.members if m.endpoint is not None})
-        if not running and self.status.get("currentVersion"):
+        """Versions that members run, or ran when last seen, lowest first; the last known one when nothing else is."""
+        known = sorted({m.known_version for m in self.members if m.known_version is not None})
+        if not known and self.status.get("currentVersion"):
             return (Version.parse(self.status["currentVersion"]),)
-        return tuple(running)
+        return tuple(known)
 
 
 GROUP = "etcd.davit.dev"
@@ -251,6 +265,8 @@ MEMBER_LABEL = f"{GROUP}/member"
 ROLE_LABEL = f"{GROUP}/role"
 VOTER = "voter"
 RECORD_ANNOTATION = f"{GROUP}/member"
+PEERS_ANNOTATION = f"{GROUP}/peers"
+VERSION_ANNOTATION = f"{GROUP}/version"
 DIGEST_ANNOTATION = f"{GROUP}/inputs"
 CLUSTER_ID_ANNOTATION = f"{GROUP}/cluster-id"
 CLUSTER_UID_ANNOTATION = f"{GROUP}/cluster-uid"

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from datetime import datetime
+from typing import Any, TypeVar
 
 from davit.apply import controlled_by
 from davit.errors import Transient
 from davit.kube.client import Client
 from davit.kube.kinds import EVENT, PERSISTENT_VOLUME_CLAIM, POD, POD_DISRUPTION_BUDGET, SERVICE, STATEFUL_SET
 from davit.kube.labels import MANAGED_BY
-from davit.model import Manifest
+from davit.model import Key, Kind, Manifest
 
 from davit_etcd.client import EtcdClient, EtcdError, client_address
-from davit_etcd.manifests import OPERATOR, member_of_url, pod_name, selector, volume_name
+from davit_etcd.manifests import OPERATOR, VOLUME_PREFIX, member_of_url, pod_name, selector, volume_name
 from davit_etcd.model import (
+    CLUSTER_UID_ANNOTATION,
     DIGEST_ANNOTATION,
-    MEMBER_LABEL,
     RECORD_ANNOTATION,
+    VERSION_ANNOTATION,
     Cluster,
     EtcdMember,
     Member,
@@ -27,9 +30,14 @@ from davit_etcd.model import (
     Snapshot,
     annotation,
 )
+from davit_etcd.versions import Version, refuse_upgrade
 
 T = TypeVar("T")
 
+_NOISE = ("Unhealthy", "BackOff", "FailedPreStopHook")
+"""Reasons of events that tell less than the pod's own status."""
+_FRESH = 120.0
+"""Seconds after which an event no longer explains the present."""
 _CHILDREN = (STATEFUL_SET, PERSISTENT_VOLUME_CLAIM, SERVICE, POD_DISRUPTION_BUDGET)
 
 
@@ -37,9 +45,14 @@ async def observe(cluster: Cluster, resource: Manifest, kube: Client, etcd: Etcd
     """One consistent enough look; raises `Transient` while a predecessor's objects are still being collected."""
     children, pods = await _objects(cluster, kube)
     _wait_for_predecessor(resource, children)
-    members = _members(cluster, children, pods)
-    members = await _ask_each(members, etcd)
-    snapshot = Snapshot(children=children, members=members, status=resource.get("status") or {})
+    children = (*children, *await _unlabelled(cluster, resource, children, kube))
+    status = resource.get("status") or {}
+    members = await _ask_each(_members(cluster, children, pods, status), etcd)
+    names = [m.name for m in members] + [pod["metadata"]["name"].removesuffix("-0") for pod in pods]
+    ordinals = [int(name.rsplit("-", 1)[1]) for name in names if _numbered(cluster, name)]
+    snapshot = Snapshot(
+        children, members, status=status, next_ordinal=max((status.get("nextMember", 0), *(1 + n for n in ordinals)))
+    )
     snapshot = await _ask_together(cluster, snapshot, etcd)
     if _changing(cluster, snapshot):
         snapshot = await _with_hashes(snapshot, etcd)
@@ -55,6 +68,22 @@ async def _objects(cluster: Cluster, kube: Client) -> tuple[tuple[Manifest, ...]
     return tuple(manifest for found in children for manifest in found), tuple(pods)
 
 
+async def _unlabelled(cluster: Cluster, resource: Manifest, children: tuple[Manifest, ...], kube: Client) -> tuple[Manifest, ...]:
+    """Objects of known members that are ours but lost their labels to somebody's edit: not lost, to be labelled again."""
+    listed = {(child["kind"], child["metadata"]["name"]) for child in children}
+    names = [item["name"] for item in (resource.get("status") or {}).get("members") or ()]
+    wanted = [pair for member in names for pair in _of_member(cluster, member)]
+    missing = [(kind, name) for kind, name in wanted if (kind.kind, name) not in listed]
+    found = await asyncio.gather(*(kube.get(kind, Key(cluster.key.namespace, name)) for kind, name in missing))
+    uid = resource["metadata"]["uid"]
+    return tuple(m for m in found if m and (controlled_by(m, resource) or annotation(m, CLUSTER_UID_ANNOTATION) == uid))
+
+
+def _of_member(cluster: Cluster, member: str) -> tuple[tuple[Kind, str], ...]:
+    kept = () if cluster.storage.memory else ((PERSISTENT_VOLUME_CLAIM, volume_name(member)),)
+    return ((STATEFUL_SET, member), *kept)
+
+
 def _wait_for_predecessor(resource: Manifest, children: Iterable[Manifest]) -> None:
     for child in children:
         controlled = any(ref.get("controller") for ref in child["metadata"].get("ownerReferences", ()))
@@ -63,22 +92,50 @@ def _wait_for_predecessor(resource: Manifest, children: Iterable[Manifest]) -> N
             raise Transient(f"waiting for the garbage collector to remove {name} of an earlier resource", retry_after=1.0)
 
 
-def _members(cluster: Cluster, children: Sequence[Manifest], pods: Sequence[Manifest]) -> tuple[Member, ...]:
-    named = [child["metadata"]["labels"].get(MEMBER_LABEL) for child in children]
+def _members(
+    cluster: Cluster, children: Sequence[Manifest], pods: Sequence[Manifest], status: Mapping[str, Any]
+) -> tuple[Member, ...]:
     index = {(child["kind"], child["metadata"]["name"]): child for child in children}
     by_pod = {pod["metadata"]["name"]: pod for pod in pods}
-    return _sorted(_member(name, index, by_pod) for name in {n for n in named if n and _numbered(cluster, n)})
+    versions = {item["name"]: item.get("version", "") for item in status.get("members") or ()}
+    names = {name for child in children if _numbered(cluster, name := _member_name(child))}
+    return _sorted(_member(name, index, by_pod, versions.get(name, "")) for name in names)
 
 
-def _member(name: str, index: Mapping[tuple[str, str], Manifest], pods: Mapping[str, Manifest]) -> Member:
+def _member_name(child: Manifest) -> str:
+    """Read off the object's own name: its labels may have been edited."""
+    name: str = child["metadata"]["name"]
+    if child["kind"] == "StatefulSet":
+        return name
+    return name.removeprefix(VOLUME_PREFIX) if child["kind"] == "PersistentVolumeClaim" else ""
+
+
+def _member(name: str, index: Mapping[tuple[str, str], Manifest], pods: Mapping[str, Manifest], last_version: str) -> Member:
     stateful_set = index.get(("StatefulSet", name))
+    volume = index.get(("PersistentVolumeClaim", volume_name(name)))
     return Member(
         name=name,
         stateful_set=stateful_set,
         record=Record.from_json(annotation(stateful_set, RECORD_ANNOTATION)) if stateful_set else None,
-        pod=pods.get(pod_name(name)),
-        volume=index.get(("PersistentVolumeClaim", volume_name(name))),
+        pod=_own_pod(pods.get(pod_name(name)), stateful_set),
+        volume=volume,
+        known_version=_version(last_version or annotation(volume, VERSION_ANNOTATION)),
     )
+
+
+def _own_pod(pod: Manifest | None, stateful_set: Manifest | None) -> Manifest | None:
+    """Not the pod of an earlier StatefulSet of this name, which may linger while it ends."""
+    if pod is None or stateful_set is None:
+        return pod
+    controllers = [ref["uid"] for ref in pod["metadata"].get("ownerReferences", ()) if ref.get("controller")]
+    return pod if not controllers or stateful_set["metadata"]["uid"] in controllers else None
+
+
+def _version(text: str) -> Version | None:
+    try:
+        return Version.parse(text)
+    except ValueError:
+        return None
 
 
 def _numbered(cluster: Cluster, name: str) -> bool:
@@ -91,9 +148,10 @@ def _sorted(members: Iterable[Member]) -> tuple[Member, ...]:
 
 async def _ask_each(members: tuple[Member, ...], etcd: EtcdClient) -> tuple[Member, ...]:
     async def ask(member: Member) -> Member:
-        if not _reachable(member):
+        endpoint = await _try(etcd.status(client_address(member))) if _reachable(member) else None
+        if endpoint is None:
             return member
-        return replace(member, endpoint=await _try(etcd.status(client_address(member))))
+        return replace(member, endpoint=endpoint, known_version=_version(endpoint.version) or member.known_version)
 
     return tuple(await asyncio.gather(*(ask(member) for member in members)))
 
@@ -121,18 +179,27 @@ async def _ask_together(cluster: Cluster, snapshot: Snapshot, etcd: EtcdClient) 
     for member in asked:
         url = client_address(member)
         if await _quorum(etcd, url) and (listed := await _try(etcd.members(url, linearizable=True))):
-            alarms = await _try(etcd.alarms(url)) or ()
-            snapshot = replace(
-                snapshot,
-                quorum=True,
-                corrupt=frozenset(owner for owner, alarm in alarms if alarm == "CORRUPT"),
-                no_space=any(alarm == "NOSPACE" for _, alarm in alarms),
-            )
-            return _joined(cluster, snapshot, listed, member)
+            told = _joined(cluster, replace(snapshot, quorum=True), listed, member)
+            return await _with_alarms(told, etcd, url)
     for member in (m for m in asked if m.endpoint and not m.endpoint.learner):
         if listed := await _try(etcd.members(client_address(member), linearizable=False)):
             return _joined(cluster, snapshot, listed, member)
     return _joined(cluster, snapshot, _remembered(snapshot), None)
+
+
+async def _with_alarms(snapshot: Snapshot, etcd: EtcdClient, url: str) -> Snapshot:
+    alarms = await _try(etcd.alarms(url)) or ()
+    corrupt = {owner for owner, alarm in alarms if alarm == "CORRUPT"}
+    cluster_version = _version(await _try(etcd.cluster_version(url)) or "")
+    members = tuple(replace(m, corrupt=m.etcd is not None and m.etcd.id in corrupt) for m in snapshot.members)
+    listed = {m.etcd.id for m in snapshot.members if m.etcd} | {m.id for m in snapshot.strangers}
+    return replace(
+        snapshot,
+        members=members,
+        orphaned_alarms=tuple(sorted(corrupt - listed)),
+        no_space=any(alarm == "NOSPACE" for _, alarm in alarms),
+        cluster_line=cluster_version.line if cluster_version else None,
+    )
 
 
 async def _quorum(etcd: EtcdClient, url: str) -> bool:
@@ -161,7 +228,10 @@ def _joined(cluster: Cluster, snapshot: Snapshot, listed: Iterable[EtcdMember], 
         if not name:
             strangers.append(entry)
             continue
-        known[name] = replace(known.get(name, Member(name)), etcd=entry)
+        member = known.get(name, Member(name))
+        # A process of an earlier member under this name does not speak for this one.
+        speaks = member.endpoint is not None and (told is None or member.endpoint.id == entry.id)
+        known[name] = replace(member, etcd=entry, endpoint=member.endpoint if speaks else None)
     members = _sorted(known.values())
     leader_id = told.endpoint.leader if told and told.endpoint else ""
     leader = next((m.name for m in members if m.etcd and leader_id and m.etcd.id == leader_id), "")
@@ -176,7 +246,9 @@ def _joined(cluster: Cluster, snapshot: Snapshot, listed: Iterable[EtcdMember], 
 
 def _changing(cluster: Cluster, snapshot: Snapshot) -> bool:
     """Whether a restart may be near, before which the members' data is compared: hashing costs them time."""
-    if not snapshot.quorum or cluster.paused or cluster.storage.memory:
+    if not snapshot.quorum or cluster.paused or cluster.storage.memory or not snapshot.versions:
+        return False
+    if cluster.held or refuse_upgrade(snapshot.versions[0], cluster.inputs.version):
         return False
     return any(
         m.record is None
@@ -220,5 +292,13 @@ def _in_trouble(cluster: Cluster, member: Member) -> str:
 
 async def _last_event(kube: Client, namespace: str, name: str) -> str:
     events = await kube.list(EVENT, namespace, fields={"involvedObject.name": name, "type": "Warning"})
-    newest = max(events, key=lambda e: e.get("lastTimestamp") or e.get("eventTime") or "", default=None)
+    telling = [event for event in events if event.get("reason") not in _NOISE and time.time() - _when(event) < _FRESH]
+    newest = max(telling, key=_when, default=None)
     return f"{newest.get('reason', '')}: {newest.get('message', '')}"[:300] if newest else ""
+
+
+def _when(event: Manifest) -> float:
+    """Unix time of an event's last occurrence, by whichever of its three fields is set."""
+    series = event.get("series") or {}
+    text = series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime")
+    return datetime.fromisoformat(text).timestamp() if text else 0.0

@@ -12,12 +12,13 @@ from typing import Any
 
 from davit.kube.kinds import POD_DISRUPTION_BUDGET, SERVICE
 from davit.kube.quantity import parse_quantity
-from davit.model import Action, Notice, Plan
+from davit.model import Action, Manifest, Notice, Plan
 
 from davit_etcd import layout
 from davit_etcd.commands import (
     AddLearner,
     DeletePod,
+    Disarm,
     DiscardMember,
     ExpandVolume,
     LabelVoter,
@@ -30,6 +31,7 @@ from davit_etcd.manifests.volume import requested
 from davit_etcd.model import (
     CLUSTER_UID_ANNOTATION,
     DIGEST_ANNOTATION,
+    PEERS_ANNOTATION,
     ROLE_LABEL,
     Cluster,
     Inputs,
@@ -54,7 +56,8 @@ MAX_LAG = 1000
 class Step:
     """What a policy found: `reason` and `message` for people, and what to do about it.
 
-    stalled: a person has to act; settled: nothing is left to do; rolling: this member moves on to the target inputs.
+    stalled: a person has to act; settled: nothing is left to do; rolling: this member moves on to the inputs it should
+    have; frozen: not even drift is repaired.
     """
 
     reason: str
@@ -63,6 +66,7 @@ class Step:
     stalled: bool = False
     settled: bool = False
     rolling: str = ""
+    frozen: bool = False
     wait: float = WAITING
 
 
@@ -97,25 +101,27 @@ def plan(cluster: Cluster, snapshot: Snapshot, now: float) -> Plan:
         return Plan(detail=Detail(_describe(view), initial=view.initial), requeue_after=SETTLED)
     step = _candid(view, next(step for policy in POLICIES if (step := policy(view)) is not None))
     problems = tuple(_problems(view))
-    leaving = step.action.member if isinstance(step.action, RemoveMember | DiscardMember) else ""
     return Plan(
-        manifests=layout.manifests(
-            cluster,
-            snapshot,
-            initial=view.initial,
-            inputs=view.joining,
-            rolling=step.rolling,
-            target=view.target,
-            leaving=leaving,
-        )
-        if snapshot.formed or not step.stalled
-        else (),
+        manifests=() if step.frozen else _manifests(view, step),
         prune=(SERVICE, POD_DISRUPTION_BUDGET),
         actions=(step.action,) if step.action else (),
         intent=_intent(view),
         notices=tuple(_notices(view, (step, *problems))),
         requeue_after=0.0 if step.action else step.wait,
         detail=Detail(step, problems, view.initial, view.target.version),
+    )
+
+
+def _manifests(view: View, step: Step) -> tuple[Manifest, ...]:
+    rolling = next((m for m in view.snapshot.members if m.name == step.rolling), None)
+    return layout.manifests(
+        view.cluster,
+        view.snapshot,
+        initial=view.initial,
+        inputs=view.joining,
+        rolling=step.rolling,
+        target=_wanted(view, rolling) if rolling else None,
+        leaving=step.action.member if isinstance(step.action, RemoveMember | DiscardMember) else "",
     )
 
 
@@ -145,14 +151,13 @@ def _sick(view: View) -> list[Member]:
 
 def _view(cluster: Cluster, snapshot: Snapshot) -> View:
     running = snapshot.versions
-    refusal = refuse_upgrade(running[0], cluster.inputs.version) if running else None
-    target = _held(cluster, snapshot) if refusal else cluster.inputs
+    refusal = cluster.held or (refuse_upgrade(running[0], cluster.inputs.version) if running else None)
     dead = {m.name: why for m in snapshot.members if m.etcd is not None and (why := lost(cluster, snapshot, m))}
     return View(
         cluster=cluster,
         snapshot=snapshot,
-        target=target,
-        joining=_joining(cluster, snapshot, target),
+        target=_held(cluster, snapshot) if refusal else cluster.inputs,
+        joining=_joining(cluster, snapshot, _held(cluster, snapshot) if refusal else cluster.inputs),
         initial=() if snapshot.formed else _initial(cluster, snapshot),
         dead=dead if snapshot.formed else {},
         refusal=refusal or "",
@@ -160,10 +165,21 @@ def _view(cluster: Cluster, snapshot: Snapshot) -> View:
 
 
 def _held(cluster: Cluster, snapshot: Snapshot) -> Inputs:
-    """What members stay at while an upgrade is refused: what the slowest of them was made from."""
-    records = [m.record.inputs for m in snapshot.members if m.record is not None and m.healthy]
+    """What new members are made from while an upgrade is refused: the same as the slowest there is."""
+    records = [m.record.inputs for m in snapshot.members if m.record is not None and m.record.inputs.version in snapshot.versions]
     lowest = snapshot.versions[0]
     return min(records, key=lambda i: i.version, default=cluster.inputs.at(lowest, cluster.image_of(lowest)))
+
+
+def _wanted(view: View, member: Member) -> Inputs:
+    """What a member should be made from: each keeps what it has while an upgrade is refused."""
+    if view.refusal and member.record is not None:
+        return member.record.inputs
+    return view.joining if _learning(member) else view.target
+
+
+def _learning(member: Member) -> bool:
+    return member.etcd is not None and member.etcd.learner
 
 
 def _joining(cluster: Cluster, snapshot: Snapshot, target: Inputs) -> Inputs:
@@ -205,9 +221,10 @@ def _forming(view: View) -> Step | None:
             "LeftoverVolumes",
             f"{claims}: left by an earlier EtcdCluster of this name that was never formed; delete them to go on",
             stalled=True,
+            frozen=True,
             wait=SETTLED,
         )
-    broken = next((m for m in snapshot.members if m.pod and stuck(m) and _stale(view, m)), None)
+    broken = next((m for m in snapshot.members if stuck(m) and _stale(view, m)), None)
     if broken is not None:
         return _restart(view, broken, "Creating", f"{broken.name} never started: trying again as the spec now says")
     started = sum(member.endpoint is not None for member in snapshot.members)
@@ -230,6 +247,8 @@ def _foreign(cluster: Cluster, member: Member) -> bool:
 def _hibernating(view: View) -> Step | None:
     if view.cluster.size:
         return None
+    if doomed := [name for name in view.dead if _find(view, name).healthy]:
+        return _doomed(view, doomed[0])
     left = [m.name for m in view.snapshot.members if m.pod is not None]
     if left:
         return Step("Hibernating", f"stopping {', '.join(left)}; all data is kept")
@@ -237,23 +256,32 @@ def _hibernating(view: View) -> Step | None:
 
 
 def _mistaken(view: View) -> Step | None:
-    known, seen = view.snapshot.status.get("clusterID"), view.snapshot.cluster_id
+    """What does not fit the resource's own past: a person decides, nothing is touched."""
+    snapshot = view.snapshot
+    known, seen = snapshot.status.get("clusterID") or snapshot.adopted_id, snapshot.cluster_id
     if known and seen and known != seen:
-        return Step(
+        return _puzzled(
             "ClusterIDMismatch",
             f"members answer as cluster {seen}, this is cluster {known}: nothing is changed until a person has looked",
-            stalled=True,
-            wait=SETTLED,
         )
-    if view.snapshot.strangers:
-        names = ", ".join(f"{m.name or 'unnamed'} ({m.id}, {' '.join(m.peer_urls)})" for m in view.snapshot.strangers)
-        return Step(
+    if snapshot.strangers:
+        names = ", ".join(f"{m.name or 'unnamed'} ({m.id}, {' '.join(m.peer_urls)})" for m in snapshot.strangers)
+        return _puzzled(
             "UnknownMember",
             f"etcd lists members that are not this resource's: {names}; remove them with etcdctl member remove",
-            stalled=True,
-            wait=SETTLED,
+        )
+    gone = [m.name for m in snapshot.members if _left_over(m) and m.volume is not None] if snapshot.quorum else []
+    if len(gone) > 1:
+        return _puzzled(
+            "MembersVanished",
+            f"etcd no longer lists {', '.join(gone)}, all at once and not by Davit: their volumes are kept. "
+            "If they are of no use, delete their StatefulSets and volumes",
         )
     return None
+
+
+def _puzzled(reason: str, message: str) -> Step:
+    return Step(reason, message, stalled=True, frozen=True, wait=SETTLED)
 
 
 def _without_quorum(view: View) -> Step | None:
@@ -289,32 +317,52 @@ def _survivor(member: Member) -> str:
 def _rescue(view: View) -> Step | None:
     """A member that is down anyway may take corrected inputs at once, quorum or not: there is nothing to lose."""
     for member in view.snapshot.members:
-        harmless = not view.cluster.storage.memory and member.etcd is not None and not member.healthy and stuck(member)
-        known = view.snapshot.versions
-        if harmless and _stale(view, member) and (not known or view.target.version == known[0]):
+        down = member.etcd is not None and not member.healthy and stuck(member) and member.name not in view.dead
+        if not down or not _stale(view, member):
+            continue
+        if _learning(member) or (not view.cluster.storage.memory and _may_skip_the_queue(view, member)):
             return _restart(view, member, "Repairing", f"{member.name} is down: restarting it as the spec now says")
+    return None
+
+
+def _may_skip_the_queue(view: View, member: Member) -> bool:
+    """Another version waits for its turn, unless the member was on its way to one already or there is no other."""
+    known, record = view.snapshot.versions, member.record
+    if not known or _wanted(view, member).version == known[0] or len(view.snapshot.members) == 1:
+        return True
+    return record is not None and record.inputs.version != known[0]
+
+
+def _disarm(view: View) -> Step | None:
+    for member_id in filter(None, view.snapshot.orphaned_alarms):
+        message = f"the CORRUPT alarm of member {member_id}, which is no more, still stops all writes: disarming it"
+        return Step("Healing", message, Disarm(member_id, message))
     return None
 
 
 def _leftover(view: View) -> Step | None:
     for member in view.snapshot.members:
-        if member.etcd is None and (member.stateful_set or member.volume) and not _going(member):
+        if _left_over(member):
             message = f"{member.name} is no longer a member: deleting its StatefulSet and volume"
             return Step("Discarding", message, DiscardMember(member.name, message))
     return None
 
 
-def _going(member: Member) -> bool:
+def _left_over(member: Member) -> bool:
+    """Whether etcd does not list it, and something of it is there that is not going already."""
     parts = (part for part in (member.stateful_set, member.volume) if part is not None)
-    return all("deletionTimestamp" in part["metadata"] for part in parts)
+    return member.etcd is None and any("deletionTimestamp" not in part["metadata"] for part in parts)
 
 
 def _bury(view: View) -> Step | None:
+    """Remove a lost member before its replacement is added, as etcd's documentation demands."""
+    voters = view.snapshot.voters
     for name, why in view.dead.items():
         member = _find(view, name)
-        others = [m for m in view.snapshot.voters if m.healthy and m.name != name]
-        voters = len(view.snapshot.voters)
-        if member.etcd is None or len(others) < quorum(voters):
+        others = [m for m in voters if m.healthy and m.name != name]
+        # A member that still serves votes for its own removal.
+        need = quorum(len(voters) - 1) if member.healthy else quorum(len(voters))
+        if member.etcd is None or not others or len(others) < need:
             continue
         message = f"{name} is lost ({why}): replacing it from the {len(others)} others"
         return Step("Healing", message, RemoveMember(name, member.etcd.id, message, "ReplacingMember"))
@@ -323,12 +371,30 @@ def _bury(view: View) -> Step | None:
 
 def _teach(view: View) -> Step | None:
     for member in view.snapshot.learners:
+        if len(view.snapshot.voters) >= view.cluster.size and not _surge(view) and member.etcd is not None:
+            message = f"{member.name} is not needed any more"
+            return Step("ScalingDown", message, RemoveMember(member.name, member.etcd.id, message, "RemovingMember"))
         if member.etcd is not None and member.endpoint is not None and member.etcd.name:
             message = f"{member.name} is catching up"
+            if member.record is None or member.record.start != "established":
+                return Step("AddingMember", message, wait=0.0)
             return Step("AddingMember", message, Promote(member.name, member.etcd.id, message), wait=SOON)
-        message = f"{member.name} is starting as a learner{_complaints(view, [member])}"
-        return Step("AddingMember", message, wait=SOON if member.pod else WAITING)
+        return _start(view, member)
     return None
+
+
+def _start(view: View, learner: Member) -> Step:
+    message = f"{learner.name} is starting as a learner{_complaints(view, [learner])}"
+    names = ",".join(m.name for m in view.snapshot.members if m.etcd is not None)
+    if learner.pod is not None and stuck(learner) and annotation(learner.pod, PEERS_ANNOTATION) != names:
+        return _restart(view, learner, "AddingMember", f"{learner.name} was told a member list that has changed: restarting it")
+    return Step("AddingMember", message, wait=SOON if learner.pod else WAITING)
+
+
+def _surge(view: View) -> bool:
+    """Whether one more member than wanted is needed for a while: to restart in memory, or to save a doomed volume."""
+    outdated = view.cluster.storage.memory and any(_stale(view, m) for m in view.snapshot.voters)
+    return outdated or any(_find(view, name).healthy for name in view.dead)
 
 
 def _label(view: View) -> Step | None:
@@ -342,14 +408,14 @@ def _label(view: View) -> Step | None:
 
 def _grow(view: View) -> Step | None:
     voters, wanted = view.snapshot.voters, view.cluster.size
-    surge = view.cluster.storage.memory and len(voters) == wanted and any(_stale(view, m) for m in voters)
+    surge = len(voters) == wanted and _surge(view)
     if len(voters) >= wanted and not surge:
         return None
     healthy = sum(m.healthy for m in voters)
     if healthy + 1 < quorum(len(voters) + 1):
         return None
-    name = f"{view.cluster.key.name}-{1 + max((m.ordinal for m in view.snapshot.members), default=-1)}"
-    message = f"{name} joins: {len(voters)} of {wanted} members" + (", one more while restarting in memory" if surge else "")
+    name = f"{view.cluster.key.name}-{view.snapshot.next_ordinal}"
+    message = f"{name} joins: {len(voters)} of {wanted} members" + (", one more for a while" if surge else "")
     return Step("ScalingUp", message, AddLearner(name, message))
 
 
@@ -409,8 +475,9 @@ def _not_yet(view: View, member: Member) -> str:
     for other in others:
         if not other.healthy or not other.pod_ready:
             return f"waiting for {other.name}: {complaint(other).message if not other.healthy else 'its pod is not ready'}"
-    if member.pod is None:
-        return f"waiting for the pod of {member.name}"
+    line, speaks = view.target.version.line, view.snapshot.cluster_line
+    if speaks and line[0] == speaks[0] and line[1] - speaks[1] > 1:
+        return f"waiting for etcd to raise its cluster version from {speaks[0]}.{speaks[1]}"
     leader = next((m.endpoint for m in view.snapshot.members if m.name == view.snapshot.leader), None)
     for other in others:
         if leader and other.endpoint and leader.raft_index - other.endpoint.raft_applied_index > MAX_LAG:
@@ -435,10 +502,24 @@ def _disagreement(view: View, others: list[Member]) -> str:
 
 def _restart(view: View, member: Member, reason: str, message: str) -> Step:
     pod = member.pod
+    if member.name in view.dead or (member.volume and "deletionTimestamp" in member.volume["metadata"]):
+        return _doomed(view, member.name)
     if pod is None or "deletionTimestamp" in pod["metadata"]:
         return Step(reason, message, rolling=member.name)
     action = DeletePod(member.name, pod["metadata"]["uid"], message, "RestartingMember")
     return Step(reason, message, action, rolling=member.name)
+
+
+def _doomed(view: View, name: str) -> Step:
+    """A running pod is all that keeps a volume which somebody deleted from going."""
+    why = view.dead.get(name, "its volume is being deleted")
+    return Step(
+        "VolumeGoing",
+        f"{name}: {why}. Its data goes as soon as its pod stops, so it is not restarted: "
+        "have more members first, or save the data",
+        stalled=True,
+        wait=SETTLED,
+    )
 
 
 def _hand_over(view: View, leader: Member) -> Step | None:
@@ -452,17 +533,21 @@ def _hand_over(view: View, leader: Member) -> Step | None:
 
 
 def _stale(view: View, member: Member) -> bool:
-    """Whether a member was made from other inputs than wanted, or its pod from other inputs than its record says."""
-    if member.record is None or member.record.inputs != view.target:
+    """Whether a member was made from other inputs than it should be, or its pod from other inputs than its record says.
+
+    A damaged record is written anew; only the pod tells whether that means a restart.
+    """
+    wanted = _wanted(view, member)
+    if member.record is not None and member.record.inputs != wanted:
         return True
-    return member.pod is not None and annotation(member.pod, DIGEST_ANNOTATION) != view.target.digest
+    return member.pod is not None and annotation(member.pod, DIGEST_ANNOTATION) != wanted.digest
 
 
 # --- the rest --------------------------------------------------------------------------------------------------------
 
 
 def _expand(view: View) -> Step | None:
-    if view.cluster.storage.memory:
+    if view.cluster.storage.memory or view.cluster.held:
         return None
     for member in view.snapshot.members:
         if member.volume is not None and parse_quantity(requested(member.volume)) < view.cluster.storage.bytes:
@@ -474,7 +559,7 @@ def _expand(view: View) -> Step | None:
 
 def _waiting(view: View) -> Step | None:
     members = [m for m in view.snapshot.members if m.etcd is not None]
-    sick = [m for m in members if not m.healthy or not m.pod_ready]
+    sick = [m for m in members if not m.healthy or not m.pod_ready or m.name in view.dead]
     if not sick and len(view.snapshot.voters) == view.cluster.size:
         return None
     return Step("MemberUnhealthy", f"{len(sick)} of {len(members)} members are not ready{_complaints(view, sick)}")
@@ -488,9 +573,10 @@ def _settled(view: View) -> Step:
 POLICIES: tuple[Callable[[View], Step | None], ...] = (
     _forming,
     _mistaken,
-    _rescue,
     _hibernating,
+    _rescue,
     _without_quorum,
+    _disarm,
     _leftover,
     _label,
     _bury,
@@ -507,6 +593,8 @@ POLICIES: tuple[Callable[[View], Step | None], ...] = (
 
 def _problems(view: View) -> Iterable[Step]:
     """What the spec asks for and can't have; everything else goes on."""
+    if view.cluster.held:
+        return
     if view.refusal:
         yield Step("UpgradeRefused", view.refusal, stalled=True)
     for member in view.snapshot.members:
@@ -521,6 +609,13 @@ def _problems(view: View) -> Iterable[Step]:
                 stalled=True,
             )
             return
+    if "" in view.snapshot.orphaned_alarms:
+        yield Step(
+            "DataDisagrees",
+            "etcd raised a CORRUPT alarm without saying for which member, and refuses writes: compare `etcdctl endpoint "
+            "hashkv --cluster`, delete the volume of the odd one out, then `etcdctl alarm disarm`",
+            stalled=True,
+        )
     if view.snapshot.no_space:
         yield Step(
             "NoSpace",
@@ -531,6 +626,8 @@ def _problems(view: View) -> Iterable[Step]:
 
 def _describe(view: View) -> Step:
     """For a paused cluster: what is, without what would be done."""
+    if not view.snapshot.formed:
+        return Step("Creating", "not formed yet")
     return next(step for policy in (_without_quorum, _waiting, _settled) if (step := policy(view)) is not None)
 
 

@@ -47,6 +47,7 @@ def _facts(cluster: Cluster, snapshot: Snapshot, outcome: Outcome[Cluster, Snaps
         "size": sum(m.etcd is not None for m in snapshot.members),
         "readyMembers": healthy,
         "ready": f"{healthy}/{cluster.size}",
+        "nextMember": snapshot.next_ordinal,
         "leader": snapshot.leader,
         "currentVersion": str(versions[0]) if versions else "",
         "targetVersion": str(target) if target and cluster.size else "",
@@ -63,14 +64,19 @@ def _member(snapshot: Snapshot, member: Member) -> Json:
         "id": member.etcd.id if member.etcd else "",
         "pod": pod_name(member.name) if member.pod else "",
         "role": _role(snapshot, member),
-        "version": endpoint.version if endpoint else "",
+        "version": str(member.known_version or ""),
         "healthy": member.healthy,
         "dbSize": rounded(endpoint.db_size) if endpoint else "",
-        "reason": ""
-        if member.healthy
-        else ("; ".join(endpoint.errors) if endpoint and endpoint.errors else complaint(member).message),
+        "reason": "" if member.healthy else _reason(member),
     }
     return {key: value for key, value in facts.items() if value != ""}
+
+
+def _reason(member: Member) -> str:
+    own = [error for error in (member.endpoint.errors if member.endpoint else ()) if "alarm:" not in error]
+    if member.corrupt:
+        return "etcd raised a CORRUPT alarm for it"
+    return "; ".join(own) or complaint(member).message
 
 
 def _role(snapshot: Snapshot, member: Member) -> str:

@@ -14,14 +14,14 @@ from pydantic import ValidationError
 
 from davit_etcd.api.v1 import MAX_NAME, EtcdClusterSpec
 from davit_etcd.model import GROUP, Cluster, Inputs, Options, Storage, canonical
-from davit_etcd.versions import NEWEST_LINE, OLDEST, Version
+from davit_etcd.versions import NEWEST_LINE, OLDEST, Version, corrupting
 
 DEFAULT_REPOSITORY = "quay.io/coreos/etcd"
 _NAME = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
 
 _OWNED = re.compile(
     r"^(name|data-dir|wal-dir|listen-.*|advertise-.*|initial-(advertise|cluster).*|force-new-cluster.*|config-file"
-    r"|discovery.*|proxy.*|gateway.*|.*cert.*|.*-key-file|.*trusted-ca.*|auto-tls|peer-auto-tls|logger|log-outputs"
+    r"|discovery.*|proxy.*|gateway.*|.*cert.*|.*-key-file|.*trusted-ca.*|auto-tls|peer-auto-tls|logger|log-outputs|log-format"
     r"|enable-grpc-gateway|strict-reconfig-check|unsafe-.*|max-learners|experimental-max-learners"
     r"|force-unsafe-.*|host-whitelist|cors)$"
 )
@@ -43,12 +43,37 @@ def validate(resource: Manifest, repository: str = DEFAULT_REPOSITORY) -> Cluste
     try:
         spec = EtcdClusterSpec.model_validate(resource.get("spec") or {})
     except ValidationError as error:
-        raise Invalid(*(_problem(item) for item in error.errors(include_url=False))) from None
+        problems = [_problem(item) for item in error.errors(include_url=False)]
+        raise Invalid(*problems, fallback=_as_it_is(resource, repository)) from None
     written = {name: value for name, value in resource["spec"].items() if value is not None}
     problems = [*_name(resource), *_version(spec), *_sizes(spec), *_options(spec), *_metadata(spec), *_pod(written)]
     if problems:
-        raise Invalid(*problems)
+        raise Invalid(*problems, fallback=_as_it_is(resource, repository))
     return _cluster(resource, spec, written, repository)
+
+
+def _as_it_is(resource: Manifest, repository: str) -> Cluster | None:
+    """A cluster that runs is kept as it is while its spec is invalid: healed, but neither resized nor changed."""
+    metadata, status, spec = resource["metadata"], resource.get("status") or {}, resource.get("spec") or {}
+    if not status.get("clusterID") or not status.get("currentVersion"):
+        return None
+    storage = spec.get("storage") or {}
+    version = Version.parse(status["currentVersion"])
+    memory = storage.get("type") == "Memory"
+    size = "256Mi" if memory else "8Gi"
+    return Cluster(
+        key=Key(metadata["namespace"], metadata["name"]),
+        uid=metadata["uid"],
+        generation=metadata.get("generation", 0),
+        size=sum(item.get("role") != "Learner" for item in status.get("members") or ()),
+        inputs=Inputs(version, f"{repository}:v{version}", memory=size if memory else None),
+        storage=Storage(memory, size, parse_quantity(size), storage.get("storageClassName"), False),
+        paused=bool(spec.get("paused")),
+        repository=repository,
+        image_override=False,
+        owner=canonical(owner_reference(resource)),
+        held="the spec is invalid",
+    )
 
 
 def _cluster(resource: Manifest, spec: EtcdClusterSpec, written: Mapping[str, Any], repository: str) -> Cluster:
@@ -121,6 +146,8 @@ def _version(spec: EtcdClusterSpec) -> Iterator[Problem]:
         return
     if version < OLDEST:
         yield Problem("spec.version", f"{version} is older than {OLDEST}, the oldest that can be run: choose a later one")
+    if corrupting(version):
+        yield Problem("spec.version", f"{version} can corrupt data (etcd-io/etcd#13766): choose 3.5.3 or later")
     if version.line > NEWEST_LINE:
         newest = ".".join(map(str, NEWEST_LINE))
         yield Problem("spec.version", f"{version} is newer than this operator knows ({newest}): upgrade the operator first")
@@ -160,9 +187,14 @@ def _metadata(spec: EtcdClusterSpec) -> Iterator[Problem]:
 
 
 def _pod(written: Mapping[str, Any]) -> Iterator[Problem]:
+    """The parts that the schema lets through unseen, as far as the operator itself reads them."""
     resources = written.get("resources") or {}
     for part in ("requests", "limits"):
-        for name, value in (resources.get(part) or {}).items():
+        amounts = resources.get(part) or {}
+        if not isinstance(amounts, Mapping):
+            yield Problem(f"spec.resources.{part}", "must be a map, for example {memory: 1Gi}")
+            continue
+        for name, value in amounts.items():
             try:
                 parse_quantity(value)
             except (ValueError, TypeError) as error:

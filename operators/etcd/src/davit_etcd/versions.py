@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import total_ordering
 
 _VERSION = re.compile(r"^v?(\d+)\.(\d+)\.(\d+)(-[0-9A-Za-z.]+)?$")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@total_ordering
+@dataclass(frozen=True, slots=True)
 class Version:
-    """An etcd release; a pre-release suffix is kept for the image tag but not ordered."""
+    """An etcd release; a pre-release such as `3.6.0-rc.1` comes before its release."""
 
     major: int
     minor: int
@@ -25,6 +27,13 @@ class Version:
             raise ValueError(f"{text!r} is not an etcd version: write for example 3.5.21")
         major, minor, patch, suffix = found.groups()
         return cls(int(major), int(minor), int(patch), suffix or "")
+
+    def __lt__(self, other: Version) -> bool:
+        return self._rank < other._rank
+
+    @property
+    def _rank(self) -> tuple[int, int, int, bool, str]:
+        return self.major, self.minor, self.patch, not self.suffix, self.suffix
 
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}.{self.patch}{self.suffix}"
@@ -41,8 +50,11 @@ OLDEST = Version(3, 4, 0)
 NEWEST_LINE = (3, 7)
 """The newest release line that this operator knows; a later one may differ in flags and rules."""
 
-_CORRUPTING = (Version(3, 5, 0), Version(3, 5, 2))
-"""Releases that can corrupt data (etcd issue 13766): never upgraded into."""
+
+def corrupting(version: Version) -> bool:
+    """Whether the release can corrupt data (etcd-io/etcd#13766)."""
+    return version.line == (3, 5) and version < Version(3, 5, 3)
+
 
 _LEAVE_FROM = {
     # etcd docs "Upgrade etcd from 3.5 to 3.6": zombie members (etcd-io/etcd#20967) and learner promotion (#19557).
@@ -59,8 +71,6 @@ def refuse_upgrade(lowest: Version, target: Version) -> str | None:
     Going back is possible within the release line of the oldest member: half-way through a minor upgrade the cluster
     still speaks that line's protocol.
     """
-    if _CORRUPTING[0] <= target <= _CORRUPTING[1] and target != lowest:
-        return f"etcd {target} can corrupt data (etcd-io/etcd#13766): choose 3.5.3 or later"
     if target.line == lowest.line:
         return None
     if target < lowest:

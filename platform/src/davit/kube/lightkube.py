@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -246,14 +247,16 @@ class KubeClient:
                 page = await self._send(replace(call, query=query))
             except Missing:
                 return
-            for item in page["items"]:
+            # An empty list of metadata says `items: null`.
+            for item in page["items"] or ():
                 yield item
             if not (more := page["metadata"].get("continue")):
                 return
             query["continue"] = more
 
     async def _send(self, call: _Call) -> Manifest:
-        content = None if call.body is None else json.dumps(call.body, separators=(",", ":")).encode()
+        # A stream, because aiohttp warns of plain bytes of more than 1 MiB, and a Secret may have as many.
+        content = None if call.body is None else BytesIO(json.dumps(call.body, separators=(",", ":")).encode())
         headers = {"Accept": call.accept, "Content-Type": _CONTENT_TYPES.get(call.verb, _JSON)}
         request = self._http.request(_METHODS[call.verb], call.url.lstrip("/"), params=call.query, data=content, headers=headers)
         what, code = f"{call.verb} {call.what}", "error"

@@ -15,6 +15,8 @@ _SUFFIX = {
     "Ki": Decimal(2**10), "Mi": Decimal(2**20), "Gi": Decimal(2**30),
     "Ti": Decimal(2**40), "Pi": Decimal(2**50), "Ei": Decimal(2**60),
 }  # fmt: skip
+_DIGITS = 30
+"""More digits or a higher power of ten than any quantity has; without a bound a short text could mean a huge number."""
 _QUANTITY = re.compile(r"^([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d+)|([numkMGTPE]|[KMGTPE]i)?)$")
 
 
@@ -24,6 +26,8 @@ def parse_quantity(text: str | int | float) -> Decimal:
     if not found:
         raise ValueError(f"{text!r} is not a quantity: write for example 500m, 2 or 8Gi")
     number, exponent, suffix = found.groups()
+    if len(number) > _DIGITS or abs(int(exponent or 0)) > _DIGITS:
+        raise ValueError(f"{str(text)[:40]!r} is out of range for a quantity")
     return Decimal(number) * (Decimal(10) ** int(exponent) if exponent else _SUFFIX[suffix or ""])
 
 

@@ -137,11 +137,7 @@ class FakeClient:
         key = _key(manifest)
         with _Recorded(self, f"apply/{subresource}".rstrip("/"), kind, key):
             live = self.objects.get((kind, key))
-            if live is None and subresource:
-                raise Transient(f"{kind.plural} {key} not found")
-            uid = manifest["metadata"].get("uid")
-            if uid is not None and (live is None or uid != live["metadata"]["uid"]):
-                raise Transient(f"{kind.plural} {key}: not the object that was meant")
+            _refuse(f"{kind.plural} {key}", live, manifest["metadata"], subresource)
             manager = f"{self.manager}-status" if subresource == "status" else self.manager
             merged = _apply(live or {}, manifest, manager, subresource)
             return self._store(kind, key, live, merged)
@@ -215,6 +211,17 @@ class _Recorded:
     def _raise(self) -> None:
         self._client._fail_at = None
         raise self._client._error
+
+
+def _refuse(what: str, live: Manifest | None, sent: Mapping[str, Any], subresource: str) -> None:
+    """As the real server: an apply to the status ignores a wrong uid, and only resourceVersion guards it."""
+    if live is None and (subresource or "uid" in sent):
+        raise Transient(f"{what} not found" if subresource else f"{what}: uid mismatch")
+    before = live["metadata"] if live else sent
+    if sent.get("resourceVersion") not in (None, before.get("resourceVersion")):
+        raise Transient(f"{what}: the object has been modified")
+    if not subresource and sent.get("uid") not in (None, before.get("uid")):
+        raise Rejected(f"{what}: metadata.uid: field is immutable")
 
 
 def _apply(live: Manifest, manifest: Manifest, manager: str, subresource: str) -> Manifest:

@@ -138,7 +138,7 @@ class MemberStatus(Model):
     id: str | None = Field(default=None, description="etcd's member ID, hexadecimal.")
     pod: str | None = Field(default=None, description="Name of the member's pod.")
     role: str | None = Field(default=None, description="Leader, Follower, Learner, or Unknown while the member doesn't answer.")
-    version: str | None = Field(default=None, description="Version that the member runs.")
+    version: str | None = Field(default=None, description="Version that the member runs, or ran when last seen.")
     healthy: bool = Field(default=False, description="Whether the member answers and takes part in the quorum.")
     db_size: str | None = Field(default=None, description="Size of the member's database file, rounded.")
     reason: str | None = Field(default=None, description="Why the member is not healthy.")
@@ -183,6 +183,7 @@ class EtcdClusterStatus(Model):
         ]
         | None
     ) = Field(default=None, description="The members as last seen.")
+    next_member: int | None = Field(default=None, description="Number that the next new member gets; none is ever used twice.")
     size: int | None = Field(default=None, description="Number of members of the etcd cluster, learners included.")
     ready_members: int | None = Field(default=None, description="Number of healthy voting members.")
     ready: str | None = Field(default=None, description="Healthy members of those wanted, such as 2/3.")

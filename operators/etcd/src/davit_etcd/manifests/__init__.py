@@ -11,6 +11,7 @@ from davit_etcd.model import MEMBER_LABEL, Cluster, Json
 
 PRODUCT = "etcd"
 OPERATOR = "davit-etcd-operator"
+VOLUME_PREFIX = "data-"
 CLIENT_PORT, PEER_PORT, METRICS_PORT = 2379, 2380, 2381
 
 
@@ -52,7 +53,7 @@ def client_service(cluster_name: str) -> str:
 
 def volume_name(member: str) -> str:
     """Name of a member's PersistentVolumeClaim."""
-    return f"data-{member}"
+    return f"{VOLUME_PREFIX}{member}"
 
 
 def pod_name(member: str) -> str:

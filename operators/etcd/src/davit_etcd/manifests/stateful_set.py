@@ -24,6 +24,7 @@ from davit_etcd.manifests import (
 from davit_etcd.model import (
     DIGEST_ANNOTATION,
     MEMBER_LABEL,
+    PEERS_ANNOTATION,
     RECORD_ANNOTATION,
     ROLE_LABEL,
     VOTER,
@@ -36,6 +37,7 @@ from davit_etcd.versions import has_livez
 
 DATA = "/var/lib/etcd"
 USER = 65532
+_CORRUPT_CHECK = "InitialCorruptCheck"
 
 _SPREAD = ("kubernetes.io/hostname", 100), ("topology.kubernetes.io/zone", 50)
 
@@ -64,7 +66,11 @@ def _template(cluster: Cluster, member: str, record: Record) -> Json:
     return {
         "metadata": {
             "labels": {**(given.get("labels") or {}), **common_labels(cluster.key.name), MEMBER_LABEL: member, **role},
-            "annotations": {**(given.get("annotations") or {}), DIGEST_ANNOTATION: record.inputs.digest},
+            "annotations": {
+                **(given.get("annotations") or {}),
+                DIGEST_ANNOTATION: record.inputs.digest,
+                **({PEERS_ANNOTATION: ",".join(record.peers)} if record.peers else {}),
+            },
         },
         "spec": {
             "automountServiceAccountToken": False,
@@ -144,7 +150,7 @@ def _probes(inputs: Inputs) -> Json:
     """httpGet only: the images are distroless. Liveness never asks for quorum, or losing it would kill every member."""
     livez = has_livez(inputs.version)
     alive = _get("/livez", "metrics") if livez else _get("/version", "client")
-    ready = _get("/readyz" if livez else "/health", "metrics")
+    ready = _get("/readyz" if livez else "/health?exclude=NOSPACE", "metrics")
     return {
         # etcd answers only after it has read its log, which may take minutes.
         "startupProbe": {**alive, "periodSeconds": 1, "timeoutSeconds": 3, "failureThreshold": 1800},
@@ -168,8 +174,8 @@ def _arguments(cluster: Cluster, member: str, record: Record) -> list[str]:
         "initial-advertise-peer-urls": peer_url(cluster, member),
         "advertise-client-urls": f"http://{address}:{CLIENT_PORT}",
         **_initial(cluster, record),
-        **_by_version(record.inputs),
         **dict(record.inputs.flags),
+        **_by_version(record.inputs),
     }
     return [f"--{name}={value}" for name, value in flags.items()]
 
@@ -189,8 +195,11 @@ def _initial(cluster: Cluster, record: Record) -> dict[str, str]:
 
 
 def _by_version(inputs: Inputs) -> dict[str, str]:
-    """A member compares its data with the others' before it serves, by the flag of its release."""
+    """A member compares its data with the others' before it serves, by the flag of its release; users may say no."""
+    given = dict(inputs.flags)
+    if inputs.version.line >= (3, 6):
+        gates = given.get("feature-gates", "")
+        ours = "" if _CORRUPT_CHECK in gates else f"{_CORRUPT_CHECK}=true"
+        return {"feature-gates": ",".join(part for part in (ours, gates) if part)}
     flags = {"logger": "zap"} if inputs.version.line == (3, 4) else {}
-    if inputs.version.line <= (3, 5):
-        return flags | {"experimental-initial-corrupt-check": "true"}
-    return flags | {"feature-gates": "InitialCorruptCheck=true"}
+    return flags | {"experimental-initial-corrupt-check": given.get("experimental-initial-corrupt-check", "true")}

@@ -5,17 +5,31 @@ from __future__ import annotations
 from davit.model import Manifest
 
 from davit_etcd.manifests import metadata, volume_name
-from davit_etcd.model import CLUSTER_ID_ANNOTATION, CLUSTER_UID_ANNOTATION, MEMBER_LABEL, Cluster, Json, annotation
+from davit_etcd.model import (
+    CLUSTER_ID_ANNOTATION,
+    CLUSTER_UID_ANNOTATION,
+    MEMBER_LABEL,
+    VERSION_ANNOTATION,
+    Cluster,
+    Json,
+    Member,
+    annotation,
+)
 
 
-def volume(cluster: Cluster, member: str, cluster_id: str, size: str, live: Manifest | None) -> Manifest:
-    """`cluster_id` marks the data as a formed cluster's, for whoever finds the volume later; `size` is a quantity.
+def volume(cluster: Cluster, member: Member, cluster_id: str, size: str) -> Manifest:
+    """`cluster_id` and the version mark the data, for whoever finds the volume later; `size` is a quantity.
 
     What can't change in a claim is taken from the live one, so that a volume taken up from a predecessor fits.
     """
+    live = member.volume
     uid = annotation(live, CLUSTER_UID_ANNOTATION) if live and not cluster_id else cluster.uid
-    annotations = {CLUSTER_UID_ANNOTATION: uid} | ({CLUSTER_ID_ANNOTATION: cluster_id} if cluster_id else {})
-    head = metadata(cluster, volume_name(member), annotations, **{MEMBER_LABEL: member})
+    annotations = {CLUSTER_UID_ANNOTATION: uid}
+    if cluster_id:
+        annotations[CLUSTER_ID_ANNOTATION] = cluster_id
+    if member.known_version is not None:
+        annotations[VERSION_ANNOTATION] = str(member.known_version)
+    head = metadata(cluster, volume_name(member.name), annotations, **{MEMBER_LABEL: member.name})
     if not cluster.storage.delete_with_cluster:
         del head["ownerReferences"]
     given = live["spec"] if live else {}
@@ -24,7 +38,7 @@ def volume(cluster: Cluster, member: str, cluster_id: str, size: str, live: Mani
         "resources": {"requests": {"storage": size}},
     }
     class_name = given.get("storageClassName") if live else cluster.storage.class_name
-    if cluster.storage.class_name is not None and class_name is not None:
+    if class_name is not None:
         spec["storageClassName"] = class_name
     return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": head, "spec": spec}
 

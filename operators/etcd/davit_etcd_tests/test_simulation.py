@@ -1,0 +1,274 @@
+"""The operator in a modelled world, by crash points and at random; the invariants are checked in world.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from davit_etcd.model import Inputs, Record, annotation
+from davit_etcd.validate import validate
+
+from davit_etcd_tests.world import BAD_PATCH, Broken, Died, Operator, World
+
+STEPS = 150
+MEMORY = {"storage": {"type": "Memory"}}
+
+
+def settle(operator: Operator, steps: int = STEPS, die_at: int = -1) -> None:
+    """Pass after pass until nothing is left to do; dies once, before the effect with this number."""
+    operator.die_at = operator.effects + die_at if die_at >= 0 else -1
+    for _ in range(steps):
+        if step(operator):
+            return
+    said = operator.last.detail.step if operator.last else None
+    raise Broken(f"not settled after {steps} steps: {said}")
+
+
+def step(operator: Operator) -> bool:
+    """One pass and a moment; whether the pass found everything as it should be."""
+    before = operator.effects
+    try:
+        operator.attempt()
+    except Died:
+        operator.world.tick()
+        return False
+    check(operator)
+    decided = operator.last
+    done = decided is not None and decided.detail.step.settled and not decided.actions and operator.effects == before
+    operator.world.tick()
+    return done
+
+
+def check(operator: Operator) -> None:
+    rings = [ring for ring in operator.world.rings.values() if ring.committed]
+    if len(rings) > 1:
+        raise Broken("two clusters formed")
+    for ring in rings:
+        if sum(peer.learner for peer in ring.peers.values()) > 1:
+            raise Broken("more than one learner")
+
+
+def arrived(operator: Operator) -> None:
+    """The goal is reached, and looking again changes nothing."""
+    domain = validate(operator.resource)
+    world = operator.world
+    decided = operator.last
+    assert decided is not None
+    assert decided.actions == ()
+    assert operator.pending(decided.manifests) == []
+    if not domain.size:
+        assert world.pods == {}
+        return
+    found = world.the_ring()
+    assert found is not None
+    name, ring = found
+    assert len(ring.voters()) == len(ring.peers) == domain.size
+    up = world.running(name, ring)
+    assert set(up) == set(ring.peers)
+    assert {made(pod.template) for pod, _ in up.values()} == {domain.inputs.digest}
+    assert set(world.sets) == {peer.name for peer in ring.peers.values()}
+    assert set(world.claims) == (set() if domain.storage.memory else set(world.sets))
+    records = [Record.from_json(annotation(owner.manifest, "etcd.davit.dev/member")) for owner in world.sets.values()]
+    assert all(record is not None and record.start == "established" and record.voter for record in records)
+
+
+def made(template: dict[str, Any]) -> str:
+    return annotation(template, "etcd.davit.dev/inputs")
+
+
+def start(**spec: Any) -> Operator:
+    operator = Operator(World(), {"size": 3, "version": "3.5.32", **spec})
+    settle(operator)
+    arrived(operator)
+    return operator
+
+
+@pytest.mark.parametrize("memory", [{}, MEMORY], ids=["volumes", "memory"])
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7])
+def test_creates(size: int, memory: dict[str, Any]) -> None:
+    start(size=size, **memory)
+
+
+@pytest.mark.parametrize("memory", [{}, MEMORY], ids=["volumes", "memory"])
+def test_walks_through_all_sizes(memory: dict[str, Any]) -> None:
+    operator = start(size=1, **memory)
+    for size in (3, 7, 4, 2, 5, 1):
+        operator.edit(size=size)
+        settle(operator)
+        arrived(operator)
+
+
+@pytest.mark.parametrize("memory", [{}, MEMORY], ids=["volumes", "memory"])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_upgrades_through_releases(size: int, memory: dict[str, Any]) -> None:
+    operator = start(size=size, **memory)
+    for version in ("3.6.11", "3.7.0"):
+        operator.edit(version=version)
+        settle(operator)
+        arrived(operator)
+        ring = operator.world.the_ring()
+        assert ring is not None
+
+
+def test_hibernates_and_wakes() -> None:
+    operator = start()
+    operator.edit(size=0)
+    settle(operator)
+    arrived(operator)
+    assert set(operator.world.claims) == {"c-0", "c-1", "c-2"}
+    operator.edit(size=5)
+    settle(operator)
+    arrived(operator)
+
+
+# --- every crash point -----------------------------------------------------------------------------------------------
+
+
+def lose_volume(operator: Operator) -> None:
+    operator.world.claims["c-1"].going = True
+    operator.world.pods["c-1"].going = 1
+
+
+def lose_memory(operator: Operator) -> None:
+    operator.world.pods["c-1"].going = 1
+
+
+Change = tuple[dict[str, Any], Callable[[Operator], None]]
+CHANGES: dict[str, Change] = {
+    "grow": ({"size": 1}, lambda o: o.edit(size=3)),
+    "shrink": ({}, lambda o: o.edit(size=1)),
+    "heal": ({}, lose_volume),
+    "upgrade": ({}, lambda o: o.edit(version="3.6.11")),
+    "settings": ({}, lambda o: o.edit(etcdOptions={"heartbeat-interval": "200"})),
+    "hibernate": ({}, lambda o: o.edit(size=0)),
+    "expand": ({}, lambda o: o.edit(storage={"size": "16Gi"})),
+    "memory-heal": (MEMORY, lose_memory),
+    "memory-settings": (MEMORY, lambda o: o.edit(etcdOptions={"heartbeat-interval": "200"})),
+}
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_creation_survives_every_crash(size: int) -> None:
+    whole = start(size=size).effects
+    assert whole > size
+    for effect in range(whole):
+        operator = Operator(World(), {"size": size, "version": "3.5.32"})
+        settle(operator, die_at=effect)
+        arrived(operator)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_change_survives_every_crash(change: str) -> None:
+    spec, make = CHANGES[change]
+    operator = start(**spec)
+    before = operator.effects
+    make(operator)
+    operator.world.tick()
+    settle(operator)
+    for effect in range(operator.effects - before):
+        operator = start(**spec)
+        make(operator)
+        operator.world.tick()
+        settle(operator, die_at=effect)
+        arrived(operator)
+
+
+# --- faults ----------------------------------------------------------------------------------------------------------
+
+
+def kill(operator: Operator, member: str) -> None:
+    """The pod dies; with memory its data goes with it, so only where a majority keeps its own."""
+    pod = operator.world.pods.get(member)
+    found = operator.world.the_ring()
+    if pod is None or (pod.memory is not None and not spare(operator)):
+        return
+    del found
+    pod.going, pod.phase = 1, "crashed"
+
+
+def spare(operator: Operator) -> bool:
+    """Whether one more voter's data may be lost: everybody runs, and a majority is left."""
+    world, found = operator.world, operator.world.the_ring()
+    if found is None:
+        return False
+    name, ring = found
+    up = world.running(name, ring)
+    return len(ring.voters()) >= 3 and set(ring.peers) == set(up) and world.intact() == len(ring.voters())
+
+
+def lose(operator: Operator, member: str) -> None:
+    if member in operator.world.claims and spare(operator):
+        operator.world.claims[member].going = True
+        if member in operator.world.pods:
+            operator.world.pods[member].going = 1
+
+
+def delete_set(operator: Operator, member: str) -> None:
+    pod = operator.world.pods.get(member)
+    if pod is None or pod.memory is None:
+        operator.world.sets.pop(member, None)
+
+
+def wipe_status(operator: Operator, member: str) -> None:
+    del member
+    operator.resource.pop("status", None)
+
+
+FAULTS = (kill, kill, lose, delete_set, wipe_status)
+
+
+def goal(operator: Operator, version: list[str]) -> None:
+    rng = operator.world.random
+    memory = "storage" in operator.resource["spec"]
+    kind = rng.choice(("size", "size", "settings", "version", "hibernate", "stuck"))
+    match kind:
+        case "version" if len(version) > 1:
+            version.pop(0)
+            operator.edit(version=version[0])
+        case "settings":
+            operator.edit(etcdOptions={"heartbeat-interval": str(rng.choice((100, 200, 300)))})
+        case "hibernate" if not memory:
+            operator.edit(size=0)
+        case "stuck" if not memory:
+            line = version[0].rpartition(".")[0]
+            operator.edit(version=f"{line}.{BAD_PATCH}")
+            for _ in range(rng.randint(1, 12)):
+                step(operator)
+            operator.edit(version=version[0])
+        case _:
+            operator.edit(size=rng.choice((1, 2, 3, 3, 4, 5)))
+
+
+@pytest.mark.parametrize("memory", [{}, MEMORY], ids=["volumes", "memory"])
+@pytest.mark.parametrize("seed", range(12))
+def test_survives_anything_at_random(seed: int, memory: dict[str, Any]) -> None:
+    operator = Operator(World(seed), {"size": 3, "version": "3.5.32", **memory})
+    rng = operator.world.random
+    operator.between = lambda: operator.world.tick() if rng.random() < 0.3 else None
+    settle(operator)
+    version = ["3.5.32", "3.6.11", "3.7.0"]
+    for _ in range(4):
+        goal(operator, version)
+        for _ in range(rng.randint(3, 25)):
+            if rng.random() < 0.15:
+                operator.die_at = operator.effects + rng.randint(0, 4)
+            if rng.random() < 0.25:
+                member = f"c-{rng.randint(0, 6)}"
+                rng.choice(FAULTS)(operator, member)
+            step(operator)
+        operator.die_at = -1
+        if rng.random() < 0.7:
+            settle(operator)
+            arrived(operator)
+    settle(operator)
+    arrived(operator)
+
+
+def test_inputs_are_what_pods_are_made_from() -> None:
+    operator = start(size=1)
+    domain = validate(operator.resource)
+    record = Record.from_json(annotation(operator.world.sets["c-0"].manifest, "etcd.davit.dev/member"))
+    assert record is not None
+    assert isinstance(record.inputs, Inputs)
+    assert record.inputs == domain.inputs
