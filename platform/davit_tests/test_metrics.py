@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+from aiohttp import web
 from davit import metrics
+from davit.errors import Fatal
 from davit.model import Key
 
 
@@ -42,6 +45,28 @@ async def test_probes_say_what_is_wrong(base: str, checks: Checks) -> None:
     checks.live, checks.ready = None, "waiting"
     assert await fetch(f"{base}/healthz") == (200, "ok")
     assert await fetch(f"{base}/readyz") == (503, "waiting")
+
+
+async def test_a_taken_port_is_fatal_and_explained() -> None:
+    runner = await metrics.serve(0, [], [])
+    port = runner.addresses[0][1]
+    with pytest.raises(Fatal, match=r"cannot serve metrics and probes: .*address already in use"):
+        await metrics.serve(port, [], [])
+    await runner.cleanup()
+
+
+async def test_without_ipv6_it_listens_on_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = web.TCPSite.start
+
+    async def without_ipv6(site: web.TCPSite) -> None:
+        if site._host is None:
+            raise OSError(errno.EADDRNOTAVAIL, "cannot assign requested address")
+        await start(site)
+
+    monkeypatch.setattr(web.TCPSite, "start", without_ipv6)
+    runner = await metrics.serve(0, [], [])
+    assert await fetch(f"http://127.0.0.1:{runner.addresses[0][1]}/healthz") == (200, "ok")
+    await runner.cleanup()
 
 
 async def test_the_exposition_has_every_metric_by_its_name(base: str) -> None:

@@ -42,10 +42,13 @@ class FakeSource:
         self.process: Process
         self.watched: list[set[Kind]] = []
         self.alive = self.let_in = True
+        self.broken = False
         self.fail = asyncio.Event()
 
     async def watch(self, kinds: Iterable[Kind]) -> None:
         self.watched.append(set(kinds))
+        if self.broken:
+            raise RuntimeError("404")
         while not self.fail.is_set():
             for url in PATHS if self.alive else ():
                 self.process.pulse.sent(url)
@@ -225,6 +228,25 @@ def test_watches_that_end_begin_anew() -> None:
         await asyncio.sleep(10.0)
         assert world.source.watched == [{TOY, POD}] * 2
         assert metrics.WATCH_RESTARTS._value.get() == before + 1
+        await world.end()
+
+    faketime.run(scenario())
+
+
+def test_watches_that_end_again_and_again_begin_ever_more_slowly_and_later_fast_again() -> None:
+    async def scenario() -> None:
+        world = World()
+        await asyncio.sleep(1.0)
+        world.source.broken = True
+        world.source.fail.set()
+        await asyncio.sleep(300.0)
+        assert 10 <= len(world.source.watched) <= 16
+        world.source.broken = False
+        await asyncio.sleep(300.0)
+        before = len(world.source.watched)
+        world.source.fail.set()
+        await asyncio.sleep(2.0)
+        assert len(world.source.watched) == before + 1
         await world.end()
 
     faketime.run(scenario())

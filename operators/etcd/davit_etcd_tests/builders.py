@@ -96,10 +96,16 @@ def snapshot(domain: Cluster, observed: Words) -> Snapshot:
         quorum=has_quorum,
         cluster_id=observed.get("cluster_id", CLUSTER_ID if answering else ""),
         leader=leader,
-        corrupt=frozenset(member_id(name) for name in observed.get("corrupt", ())),
+        orphaned_alarms=tuple(observed.get("alarms", ())),
+        cluster_line=_line(observed.get("line")),
+        next_ordinal=observed.get("next", 1 + max((m.ordinal for m in members), default=-1)),
         no_space=observed.get("no_space", False),
         status=_status(domain, observed, listed, formed),
     )
+
+
+def _line(text: str | float | None) -> tuple[int, int] | None:
+    return Version.parse(f"{text}.0").line if text else None
 
 
 def _status(domain: Cluster, observed: Words, listed: tuple[EtcdMember, ...], formed: bool) -> dict[str, Any]:
@@ -156,6 +162,8 @@ def _member(domain: Cluster, name: str, words: Words, formed: bool, names: list[
     made = inputs(domain, words["made"]) if "made" in words else (known or fallback).inputs
     etcd = _etcd(domain, name, words, formed)
     pod = _pod(domain, name, words, replace(known or fallback, inputs=made), etcd)
+    endpoint = _endpoint(name, words, str(made.version), pod)
+    seen = words.get("knew") or (endpoint.version if endpoint else None)
     return Member(
         name=name,
         stateful_set=sts,
@@ -163,7 +171,9 @@ def _member(domain: Cluster, name: str, words: Words, formed: bool, names: list[
         pod=pod,
         volume=_volume(domain, name, words, formed),
         etcd=etcd,
-        endpoint=_endpoint(name, words, str(made.version), pod),
+        endpoint=endpoint,
+        corrupt=words.get("corrupt", False),
+        known_version=Version.parse(seen) if seen else None,
         hash=Hash(words["hash"], 1) if words.get("hash") is not None else None,
         trouble=words.get("trouble", ""),
     )
@@ -253,7 +263,7 @@ def _volume(domain: Cluster, name: str, words: Words, formed: bool) -> Manifest 
     if kind == "none":
         return None
     size = words.get("size", domain.storage.size)
-    found = volume(domain, name, words.get("cluster", CLUSTER_ID if formed else ""), size, None)
+    found = volume(domain, Member(name), words.get("cluster", CLUSTER_ID if formed else ""), size)
     if "owner" in words:
         found["metadata"]["annotations"][CLUSTER_UID_ANNOTATION] = words["owner"]
     found["metadata"] |= {"uid": f"pvc-{name}"} | _going(kind)

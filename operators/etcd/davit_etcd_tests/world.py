@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from davit.model import Action, Manifest, Outcome, Plan
@@ -29,6 +29,7 @@ from davit_etcd.manifests import peer_url, pod_name
 from davit_etcd.model import (
     RECORD_ANNOTATION,
     ROLE_LABEL,
+    VERSION_ANNOTATION,
     VOTER,
     Cluster,
     Endpoint,
@@ -213,9 +214,9 @@ class World:
             return "the member has been permanently removed from the cluster"
         if disk.line > pod.version.line:
             return "invalid downgrade; server version is lower than determined cluster version"
-        if ring.line and pod.version.line > (ring.line[0], ring.line[1] + 1):
+        if ring.line[0] and pod.version.line > (ring.line[0], ring.line[1] + 1):
             return "cluster version is too low for this server"
-        disk.line = max(disk.line, ring.line or pod.version.line)
+        disk.line = max(disk.line, ring.line)
         return ""
 
     def _join(self, pod: Pod, disk: Disk) -> str:
@@ -506,7 +507,9 @@ class Operator:
     def observe(self, domain: Cluster) -> Snapshot:
         """What `observe` would see."""
         world, known = self.world, dict(self.resource.get("status") or {})
-        members = {name: self._member(domain, name) for name in {*world.sets, *world.claims}}
+        versions = {item["name"]: item.get("version", "") for item in known.get("members") or ()}
+        members = {name: self._member(domain, name, versions.get(name, "")) for name in {*world.sets, *world.claims}}
+        ordinals = [int(name.rpartition("-")[2]) for name in {*members, *world.pods}]
         answering = next(((n, r) for n, r in world.rings.items() if world.running(n, r)), None)
         has_quorum, leader, listed = False, "", list(self._remembered(known))
         if answering is not None:
@@ -521,9 +524,8 @@ class Operator:
         for entry in listed:
             name = names[entry.id] if answering is not None else entry.name
             found = members.get(name) or Member(name)
-            members[name] = Member(
-                found.name, found.stateful_set, found.record, found.pod, found.volume, entry, found.endpoint, found.hash
-            )
+            speaks = found.endpoint is not None and (answering is None or found.endpoint.id == entry.id)
+            members[name] = replace(found, etcd=entry, endpoint=found.endpoint if speaks else None)
         return Snapshot(
             children=(),
             members=tuple(sorted(members.values(), key=lambda m: m.ordinal)),
@@ -531,6 +533,8 @@ class Operator:
             cluster_id=answering[0] if answering else "",
             leader=leader,
             status=known,
+            cluster_line=answering[1].line if answering and has_quorum and answering[1].line[0] else None,
+            next_ordinal=max((known.get("nextMember", 0), *(1 + n for n in ordinals))),
         )
 
     def _remembered(self, known: Mapping[str, Any]) -> Iterator[EtcdMember]:
@@ -538,7 +542,7 @@ class Operator:
             if item.get("id"):
                 yield EtcdMember(item["id"], item["name"], (), item.get("role") == "Learner")
 
-    def _member(self, domain: Cluster, name: str) -> Member:
+    def _member(self, domain: Cluster, name: str, last: str) -> Member:
         world = self.world
         owner, claim, pod = world.sets.get(name), world.claims.get(name), world.pods.get(name)
         stateful_set, volume = None, None
@@ -548,7 +552,10 @@ class Operator:
             going = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if claim.going else {}
             volume = {**claim.manifest, "metadata": {**claim.manifest["metadata"], "uid": claim.uid, **going}}
             volume["status"] = {"phase": "Bound"}
+        if pod is not None and owner is not None and pod.owner != owner.uid:
+            pod = None
         endpoint = self._endpoint(pod) if pod else None
+        last = endpoint.version if endpoint else last or annotation(volume, VERSION_ANNOTATION)
         return Member(
             name=name,
             stateful_set=stateful_set,
@@ -557,6 +564,7 @@ class Operator:
             volume=volume,
             endpoint=endpoint,
             hash=Hash(1, 1) if endpoint else None,
+            known_version=Version.parse(last) if last else None,
         )
 
     def _endpoint(self, pod: Pod) -> Endpoint | None:

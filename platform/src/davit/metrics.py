@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import prometheus_client
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
+from davit.errors import Fatal
 from davit.model import Key
 
 REGISTRY = CollectorRegistry()
@@ -72,14 +74,23 @@ def resources_left(kind: str, keys: Collection[Key]) -> None:
 
 
 async def serve(port: int, live: Sequence[Check], ready: Sequence[Check], host: str | None = None) -> web.AppRunner:
-    """Answer /metrics, /healthz and /readyz, on all interfaces by default, until the runner's `cleanup()`."""
+    """Answer /metrics, /healthz and /readyz, on all interfaces by default, until the runner's `cleanup()`.
+
+    Raises `Fatal` when the port is not to be had.
+    """
     app = web.Application()
     app.router.add_get("/metrics", _metrics)
     app.router.add_get("/healthz", _verdict(live))
     app.router.add_get("/readyz", _verdict(ready))
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
-    await web.TCPSite(runner, host, port).start()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        # Where IPv6 is switched off, binding "all interfaces" fails as a whole.
+        if host is not None or error.errno != errno.EADDRNOTAVAIL:
+            raise Fatal(f"cannot serve metrics and probes: {error}") from error
+        await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104 # as the pod's port is meant
     return runner
 
 

@@ -104,6 +104,7 @@ class Process:
         self._unserved: set[Kind] = self.routes.required
         self._reconcilers = {controller.kind: controller.reconcile for controller in controllers}
         self._loop = asyncio.get_running_loop()
+        self._clock = clock
         self.workers: Workers[Target] = Workers(
             Queue(random.Random()),  # noqa: S311 # jitter
             lambda target: self._reconcilers[target.kind](target.key),
@@ -182,15 +183,18 @@ class Process:
     async def _watch(self, source: Source) -> None:
         """Keep all served kinds watched; a kind that comes or goes begins all watches anew."""
         await self._maintain_crds()
+        delay = 1.0
         while True:
             served = await self._served()
             self.pulse.expect(dict(self._streams(served)))
+            began = self._clock()
             try:
                 await first(source.watch(served), self._changed(served))
                 log.info("a kind came or went, the watches begin anew")
             except Exception as error:
-                log.warning("the watches ended and begin anew: %s: %s", type(error).__name__, error)
-                await asyncio.sleep(1.0)
+                delay = min(delay * 2, 30.0) if self._clock() - began < 60.0 else 1.0
+                log.warning("the watches ended and begin anew in %.0f s: %s", delay, error.__cause__ or error)
+                await asyncio.sleep(delay)
             metrics.WATCH_RESTARTS.inc()
 
     async def _maintain_crds(self) -> None:

@@ -12,7 +12,8 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, suppress
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -59,22 +60,24 @@ class KopfSource:
 
     async def watch(self, kinds: Iterable[Kind]) -> None:
         """See `Source`."""
-        loop, stop = asyncio.new_event_loop(), asyncio.Event()
+        loop = asyncio.new_event_loop()
+        work = loop.create_task(self._operate(list(kinds)))
         ended: concurrent.futures.Future[None] = concurrent.futures.Future()
-        work = self._operate(list(kinds), stop)
         # A daemon: a kopf that hangs must not keep the process from ending.
         threading.Thread(target=_run, args=(loop, work, ended), name="kopf", daemon=True).start()
+        outcome = asyncio.wrap_future(ended)
         try:
-            await asyncio.wait({asyncio.wrap_future(ended)})
+            await asyncio.wait({outcome})
         finally:
-            if not ended.done():
-                loop.call_soon_threadsafe(stop.set)
-                await asyncio.wait({asyncio.wrap_future(ended)}, timeout=STOP_TIMEOUT)
-        ended.result()
+            with suppress(RuntimeError):  # its loop is closed: it ended a moment ago
+                loop.call_soon_threadsafe(work.cancel)
+            await asyncio.wait({outcome}, timeout=STOP_TIMEOUT)
+            error = outcome.exception() if outcome.done() else None
+        raise RuntimeError("kopf ended") from error
 
-    async def _operate(self, kinds: list[Kind], stop: asyncio.Event) -> None:
+    async def _operate(self, kinds: list[Kind]) -> None:
+        """Run kopf until cancelled: with a stop flag it would take 5 s to end on an error (running.py, run_tasks)."""
         registry = kopf.OperatorRegistry()
-        kopf.on.login(registry=registry, id="davit")(self._log_in)
         for kind in kinds:
             kopf.on.event(
                 group=kind.group,
@@ -84,16 +87,17 @@ class KopfSource:
                 registry=registry,
             )(self._handler(kind))
         namespaces = self._process.settings.namespaces
-        await kopf.operator(
-            registry=registry,
-            settings=self._settings(kinds),
-            standalone=True,
-            # Peering is off; without an identity kopf asks for the user's name, which a numeric user has not.
-            identity=Identity("davit"),
-            clusterwide=not namespaces,
-            namespaces=namespaces or (),
-            stop_flag=stop,
-        )
+        async with AsyncExitStack() as sessions:
+            kopf.on.login(registry=registry, id="davit")(self._login(sessions))
+            await kopf.operator(
+                registry=registry,
+                settings=self._settings(kinds),
+                standalone=True,
+                # Peering is off; without an identity kopf asks for the user's name, which a numeric user has not.
+                identity=Identity("davit"),
+                clusterwide=not namespaces,
+                namespaces=namespaces or (),
+            )
 
     def _settings(self, kinds: Iterable[Kind]) -> kopf.OperatorSettings:
         settings = kopf.OperatorSettings()
@@ -124,10 +128,15 @@ class KopfSource:
 
         return handle
 
-    async def _log_in(self, **_: object) -> kopf.AiohttpSession:
-        user_agent = f"{self._process.runtime.name}/{self._process.runtime.version}"
-        session = self._connection.session(user_agent, self._request)
-        return kopf.AiohttpSession(server=self._connection.server, aiohttp_session=session)
+    def _login(self, sessions: AsyncExitStack) -> Any:
+        async def log_in(**_: object) -> kopf.AiohttpSession:
+            user_agent = f"{self._process.runtime.name}/{self._process.runtime.version}"
+            session = self._connection.session(user_agent, self._request)
+            # kopf closes it too, but not when it is cancelled.
+            await sessions.enter_async_context(session)
+            return kopf.AiohttpSession(server=self._connection.server, aiohttp_session=session)
+
+        return log_in
 
     async def _request(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         """Count each request, and feel the pulse."""
@@ -141,18 +150,16 @@ class KopfSource:
         return response
 
 
-def _run(
-    loop: asyncio.AbstractEventLoop,
-    work: Coroutine[Any, Any, None],
-    ended: concurrent.futures.Future[None],
-) -> None:
+def _run(loop: asyncio.AbstractEventLoop, work: asyncio.Task[None], ended: concurrent.futures.Future[None]) -> None:
     try:
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(work)
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(work)
     except BaseException as error:
         ended.set_exception(error)
     else:
         ended.set_result(None)
+    finally:
+        loop.close()
 
 
 class _Forever:

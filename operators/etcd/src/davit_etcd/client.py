@@ -7,12 +7,13 @@ are decimal strings, zero fields are left out, keys are base64 (etcd docs, "gRPC
 from __future__ import annotations
 
 import base64
+import json
 import re
-import ssl
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
-import httpx2
+import aiohttp
 from davit.errors import Transient
 
 from davit_etcd.model import Endpoint, EtcdMember, Hash, Member
@@ -30,17 +31,14 @@ class EtcdError(Transient):
 class EtcdClient:
     """Speaks to members by their client URLs, for example `http://10.0.0.5:2379`."""
 
-    def __init__(self, http: httpx2.AsyncClient | None = None, *, timeout: float = 2.0) -> None:
-        """`timeout` in seconds for a whole request; hashing a large database gets thirty times as long."""
-        # Plain http: a context without the system's CAs, which would cost megabytes.
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        limits = httpx2.Limits(max_keepalive_connections=64)
-        self._http = http or httpx2.AsyncClient(verify=tls, trust_env=False, limits=limits)
+    def __init__(self, *, timeout: float = 2.0) -> None:
+        """Within a running event loop; `timeout` in seconds for a whole request, thirty times that for a hash."""
         self._timeout = timeout
+        self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60.0))
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._http.aclose()
+        await self._http.close()
 
     async def status(self, url: str) -> Endpoint:
         """What the member says of itself; answered without a quorum."""
@@ -80,11 +78,8 @@ class EtcdClient:
 
     async def cluster_version(self, url: str) -> str:
         """The version whose protocol the whole cluster speaks, such as `3.5.0`; raised by the leader every few seconds."""
-        try:
-            response = await self._http.get(f"{url}/version", timeout=self._timeout)
-        except httpx2.HTTPError as error:
-            raise EtcdError(f"{url}: {type(error).__name__} {error}".rstrip()) from error
-        return str(_parse(response).get("etcdcluster", ""))
+        _, reply = await self._request("GET", f"{url}/version", None, self._timeout)
+        return str(reply.get("etcdcluster", ""))
 
     async def hash_kv(self, url: str, revision: int) -> Hash:
         """The member's HashKV at a revision."""
@@ -117,17 +112,21 @@ class EtcdClient:
     async def _post(
         self, url: str, path: str, body: Mapping[str, Any] | None = None, *, patience: float = 0.0, accept: str = ""
     ) -> Json:
-        try:
-            response = await self._http.post(f"{url}/v3/{path}", json=body or {}, timeout=patience or self._timeout)
-        except httpx2.HTTPError as error:
-            raise EtcdError(f"{url}: {type(error).__name__} {error}".rstrip()) from error
-        reply = _parse(response)
-        if response.status_code == httpx2.codes.OK:
+        status, reply = await self._request("POST", f"{url}/v3/{path}", body or {}, patience or self._timeout)
+        if status == HTTPStatus.OK:
             return reply
-        message = str(reply.get("message") or reply.get("error") or f"HTTP {response.status_code}")
+        message = str(reply.get("message") or reply.get("error") or f"HTTP {status}")
         if accept and re.search(accept, message):
             return {}
         raise EtcdError(f"{url}: {message}")
+
+    async def _request(self, method: str, url: str, body: Any, patience: float) -> tuple[int, Json]:
+        timeout = aiohttp.ClientTimeout(total=patience)
+        try:
+            async with self._http.request(method, url, json=body, timeout=timeout) as response:
+                return response.status, _parse(await response.read())
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise EtcdError(f"{url}: {type(error).__name__} {error}".rstrip()) from error
 
 
 def client_address(member: Member) -> str:
@@ -136,11 +135,11 @@ def client_address(member: Member) -> str:
     return f"http://[{address}]:2379" if ":" in address else f"http://{address}:2379"
 
 
-def _parse(response: httpx2.Response) -> Json:
+def _parse(text: bytes) -> Json:
     try:
-        data = response.json()
+        data = json.loads(text)
     except ValueError:
-        return {"message": response.text[:200]}
+        return {"message": text[:200].decode(errors="replace")}
     return data if isinstance(data, dict) else {}
 
 

@@ -51,6 +51,14 @@ class Inputs:
         """16 hexadecimal digits that change exactly when a pod has to be replaced."""
         return hashlib.sha256(canonical(self.to_json()).encode()).hexdigest()[:16]
 
+    def with_flags(self, flags: Mapping[str, str]) -> Inputs:
+        """The same with some flags set."""
+        return replace(self, flags=tuple(sorted({**dict(self.flags), **flags}.items())))
+
+    def has_flags(self, flags: Mapping[str, str]) -> bool:
+        """Whether all of these are set so."""
+        return set(flags.items()) <= set(self.flags)
+
     def at(self, version: Version, image: str) -> Inputs:
         """The same with another version."""
         return replace(self, version=version, image=image)

@@ -41,7 +41,7 @@ from davit_etcd.model import (
     quorum,
     volume_cluster,
 )
-from davit_etcd.versions import Version, refuse_upgrade
+from davit_etcd.versions import FRESH_SNAPSHOT, Version, needs_fresh_snapshot, refuse_upgrade
 
 SETTLED = 30.0
 SOON = 0.5
@@ -152,16 +152,26 @@ def _sick(view: View) -> list[Member]:
 def _view(cluster: Cluster, snapshot: Snapshot) -> View:
     running = snapshot.versions
     refusal = cluster.held or (refuse_upgrade(running[0], cluster.inputs.version) if running else None)
+    target = _held(cluster, snapshot) if refusal else _in_memory(cluster, snapshot)
     dead = {m.name: why for m in snapshot.members if m.etcd is not None and (why := lost(cluster, snapshot, m))}
     return View(
         cluster=cluster,
         snapshot=snapshot,
-        target=_held(cluster, snapshot) if refusal else cluster.inputs,
-        joining=_joining(cluster, snapshot, _held(cluster, snapshot) if refusal else cluster.inputs),
+        target=target,
+        joining=_joining(cluster, snapshot, target),
         initial=() if snapshot.formed else _initial(cluster, snapshot),
         dead=dead if snapshot.formed else {},
         refusal=refusal or "",
     )
+
+
+def _in_memory(cluster: Cluster, snapshot: Snapshot) -> Inputs:
+    """Members in memory are replaced instead of restarted, so a stepping stone is one for all of them together."""
+    records = [m.record.inputs for m in snapshot.voters if m.record is not None]
+    before = [now for now in records if needs_fresh_snapshot(now.version, cluster.inputs.version)]
+    if not cluster.storage.memory or all(now.has_flags(FRESH_SNAPSHOT) for now in before):
+        return cluster.inputs
+    return min(before, key=lambda now: now.version).with_flags(FRESH_SNAPSHOT)
 
 
 def _held(cluster: Cluster, snapshot: Snapshot) -> Inputs:
@@ -175,7 +185,18 @@ def _wanted(view: View, member: Member) -> Inputs:
     """What a member should be made from: each keeps what it has while an upgrade is refused."""
     if view.refusal and member.record is not None:
         return member.record.inputs
-    return view.joining if _learning(member) else view.target
+    target = view.joining if _learning(member) else view.target
+    return _stepping_stone(member, target) or target
+
+
+def _stepping_stone(member: Member, target: Inputs) -> Inputs | None:
+    """What the member has to run, and be healthy with, before it may run the target; None when nothing."""
+    if member.record is None or not needs_fresh_snapshot(member.record.inputs.version, target.version):
+        return None
+    now = member.record.inputs
+    if not now.has_flags(FRESH_SNAPSHOT):
+        return now.with_flags(FRESH_SNAPSHOT)
+    return None if member.healthy and annotation(member.pod, DIGEST_ANNOTATION) == now.digest else now
 
 
 def _learning(member: Member) -> bool:

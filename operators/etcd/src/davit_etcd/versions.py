@@ -87,3 +87,16 @@ def refuse_upgrade(lowest: Version, target: Version) -> str | None:
 def has_livez(version: Version) -> bool:
     """Whether /livez and /readyz are served (etcd CHANGELOG 3.5.11, 3.4.29)."""
     return version >= {(3, 4): Version(3, 4, 29), (3, 5): Version(3, 5, 11)}.get(version.line, OLDEST)
+
+
+FRESH_SNAPSHOT = {"snapshot-count": "1", "snapshot-catchup-entries": "1"}
+"""Flags with which a member takes a raft snapshot as soon as it has started, and drops older entries."""
+
+
+def needs_fresh_snapshot(running: Version, target: Version) -> bool:
+    """Whether a member must take a raft snapshot before it may run `target`.
+
+    3.5 wrote v2 requests into the log (etcd-io/etcd#16966); 3.6 replays them, 3.7 can't even parse them and panics. Small
+    clusters never reach the default of 10,000 entries after which a snapshot would leave them behind.
+    """
+    return running.line == (3, 6) and target.line == (3, 7)
