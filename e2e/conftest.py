@@ -101,9 +101,9 @@ def installation(settings: Settings, kube: Kube, helm: Helm, testrun_uid: str) -
     """The operator through `helm install`, once for all workers of a run."""
     operator = Installation(kube, settings.namespace, settings.patience)
     with _once(f"installed-{testrun_uid}") as first:
-        if first and settings.mode != "installed":
-            release.install(helm, settings)
-        operator.wait_ready(len(operator.pods()) or 1)
+        if first:
+            _as_the_chart_says(operator, helm, settings)
+        operator.wait_ready()
     yield operator
     _wait_for_namespaces(kube, settings)
     if settings.mode == "remove" and not os.environ.get("PYTEST_XDIST_WORKER"):
@@ -157,9 +157,15 @@ def cluster(sandbox: Sandbox, settings: Settings) -> EtcdCluster:
 def restored_operator(installation: Installation, settings: Settings, helm: Helm) -> Iterator[Installation]:
     """For tests that stop, scale or replace the operator: afterwards it is as the chart says again."""
     yield installation
-    if settings.mode == "installed":
-        installation.start(1)
-    else:
+    _as_the_chart_says(installation, helm, settings)
+
+
+def _as_the_chart_says(installation: Installation, helm: Helm, settings: Settings) -> None:
+    """One replica of the release's own version, whatever was there before."""
+    if installation.exists():
+        # Helm would find the replicas in another owner's hands, unless they are what it wants.
+        installation.scale(1, wait=False)
+    if settings.mode != "installed":
         release.install(helm, settings)
     installation.wait_ready()
 

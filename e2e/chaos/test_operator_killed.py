@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 
-from e2e.support import damage, etcd, traffic
+from e2e.support import damage, etcd, signals, traffic
 from e2e.support.cluster import EtcdCluster
 from e2e.support.installation import Installation
 from e2e.support.settings import Settings
@@ -92,13 +92,14 @@ def test_killed_in_the_middle(what: str, cluster: EtcdCluster, restored_operator
     operation = OPERATIONS[what]
     start = operation.size or 3
     cluster.create(start)
+    signals.prepare_all(cluster.sandbox, restored_operator.pods())
     with traffic.running(cluster) as flow:
         if not operation.size:
             cluster.edit(size=0)
             cluster.wait_ready(0)
         operation.begin(cluster, settings)
         caught(cluster, what, operation.middle)
-        restored_operator.kill()
+        restored_operator.kill(cluster.sandbox)
         restored_operator.wait_ready()
         cluster.wait_ready(seconds=300)
         etcd.settled(cluster, operation.voters)
@@ -116,9 +117,10 @@ def caught(cluster: EtcdCluster, what: str, middle: Callable[[EtcdCluster], obje
 
 def test_killed_while_the_cluster_is_formed(cluster: EtcdCluster, restored_operator: Installation) -> None:
     """Between the first StatefulSet and the first quorum."""
+    signals.prepare_all(cluster.sandbox, restored_operator.pods())
     cluster.create(3, ready=False)
     caught(cluster, "forming", lambda c: len(c.members()) >= 1)
-    restored_operator.kill()
+    restored_operator.kill(cluster.sandbox)
     cluster.wait_ready(seconds=300)
     view = etcd.settled(cluster, 3)
     assert cluster.status()["clusterID"] == view.members[0].cluster
@@ -131,7 +133,7 @@ def test_killed_again_and_again(cluster: EtcdCluster, restored_operator: Install
         cluster.edit(size=5)
         for size in range(2, 6):
             caught(cluster, f"{size} members", partial(has_grown_to, size))
-            restored_operator.kill()
+            restored_operator.kill(cluster.sandbox)
             restored_operator.wait_ready()
         cluster.wait_ready(seconds=300)
         etcd.settled(cluster, 5)

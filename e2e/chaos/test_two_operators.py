@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from signal import SIGCONT, SIGSTOP
 
 import pytest
 
-from e2e.support import etcd, traffic
+from e2e.support import etcd, signals, traffic
 from e2e.support.cluster import EtcdCluster
 from e2e.support.installation import Installation
 from e2e.support.kinds import LEASE, POD
@@ -38,7 +39,7 @@ def test_one_of_two_acts_and_the_other_takes_over(
 
     with traffic.running(cluster):
         mark, killed = operator_log.mark(), time.monotonic()
-        operator.kill(first)
+        operator.kill(cluster.sandbox, first)
         second = until("another holder", operator.holder, lambda now: now not in ("", first), deadline=90, every=0.1)
         cluster.sandbox.note(f"the Lease was taken over after {time.monotonic() - killed:.1f} s")
         cluster.edit(size=3)
@@ -59,6 +60,28 @@ def test_orderly_stop_hands_the_lease_over_at_once(cluster: EtcdCluster, restore
     cluster.sandbox.note(f"the Lease was handed over after {time.monotonic() - started:.1f} s")
     cluster.edit(size=3)
     cluster.wait_ready()
+
+
+def test_leader_that_was_frozen_does_not_act_on_what_it_saw(
+    cluster: EtcdCluster, restored_operator: Installation, operator_log: Follower
+) -> None:
+    """SIGSTOP for longer than the Lease lasts, then SIGCONT: the standby has done the work, the sleeper adds nothing."""
+    operator = restored_operator
+    operator.scale(2)
+    first = until("a holder of the Lease", operator.holder, deadline=60)
+    cluster.create(1)
+    signals.prepare_all(cluster.sandbox, operator.pods())
+    with traffic.running(cluster):
+        signals.send(cluster.sandbox, operator.namespace, first, SIGSTOP)
+        cluster.edit(size=3)
+        second = until("another holder", operator.holder, lambda now: now not in ("", first), deadline=90, every=0.1)
+        cluster.until("the standby has begun", cluster.members, lambda members: len(members) > 1, seconds=60)
+        mark = operator_log.mark()
+        signals.send(cluster.sandbox, operator.namespace, first, SIGCONT)
+        cluster.wait_ready()
+        never("the Lease goes back", operator.holder, lambda now: now == first, during=5, every=1)
+    etcd.settled(cluster, 3)
+    assert actors(operator_log, mark, cluster) <= {second}
 
 
 def actors(log: Follower, mark: int, cluster: EtcdCluster) -> set[str]:

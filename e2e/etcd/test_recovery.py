@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from signal import SIGCONT, SIGSTOP
+
 import pytest
 
-from e2e.support import damage, etcd, traffic
+from e2e.support import damage, etcd, signals, traffic
 from e2e.support.cluster import EtcdCluster, claim_name, pod_name
 from e2e.support.kinds import POD, PVC
 from e2e.support.wait import never
@@ -42,6 +44,23 @@ def test_whoever_leads_is_killed_again_and_again(cluster: EtcdCluster) -> None:
             flow.flow()
         etcd.settled(cluster, 3)
     cluster.wait_ready()
+
+
+def test_frozen_leader_serves_nothing_stale_when_it_wakes(cluster: EtcdCluster) -> None:
+    """SIGSTOP for ten seconds: the others elect and serve, the sleeper comes back as a follower."""
+    cluster.create(3)
+    members = cluster.members()
+    leader = etcd.leader(cluster)
+    namespace, pod = cluster.sandbox.namespace, pod_name(leader)
+    with traffic.running(cluster) as flow:
+        signals.send(cluster.sandbox, namespace, pod, SIGSTOP)
+        flow.flow()
+        never("the frozen member is given up", lambda: cluster.fresh_members(dict.fromkeys(members)), bool, during=10)
+        signals.send(cluster.sandbox, namespace, pod, SIGCONT)
+        etcd.settled(cluster, 3)
+        flow.flow()
+    cluster.wait_ready()
+    assert cluster.members() == members
 
 
 @pytest.mark.ci

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from signal import SIGKILL
 
+from e2e.support import signals
 from e2e.support.cluster import EtcdCluster, claim_name, pod_name
 from e2e.support.errors import ApiError
 from e2e.support.kinds import POD, PVC, RESOURCE_QUOTA
@@ -12,14 +14,17 @@ from e2e.support.wait import until
 
 
 def kill(cluster: EtcdCluster, member: str) -> str:
-    """Delete a member's pod without grace; returns the dead pod's uid."""
-    pod = cluster.sandbox.kube.read(POD, cluster.sandbox.namespace, pod_name(member))
-    cluster.sandbox.kube.delete(POD, cluster.sandbox.namespace, pod_name(member), grace=0)
+    """SIGKILL to a member's process, then deletion of its pod; returns the dead pod's uid."""
+    sandbox, name = cluster.sandbox, pod_name(member)
+    pod = sandbox.kube.read(POD, sandbox.namespace, name)
+    signals.send(sandbox, sandbox.namespace, name, SIGKILL)
+    sandbox.kube.delete(POD, sandbox.namespace, name, grace=0)
     return str(pod["metadata"]["uid"])
 
 
 def kill_all(cluster: EtcdCluster) -> dict[str, str]:
     """All pods at once; returns the dead pods' uids by member."""
+    signals.prepare_all(cluster.sandbox, list(cluster.pods().values()))
     return {member: kill(cluster, member) for member in cluster.pods()}
 
 
@@ -36,15 +41,16 @@ def wait_revived(cluster: EtcdCluster, dead: dict[str, str], seconds: float = 12
 
 
 def lose_volumes(cluster: EtcdCluster, members: Iterable[str]) -> None:
-    """Delete claims and kill the pods, so that the data is really gone, all of them at once."""
+    """Delete claims and kill their pods, so that the data is really gone, all of them at once."""
     lost = list(members)
     sandbox = cluster.sandbox
     before = cluster.claims()
+    signals.prepare_all(sandbox, list(cluster.pods().values()))
     for member in lost:
-        # Without the wait for the pod's end: the claim is protected until then.
+        # It stays until the pod is gone, which must not end in order and hand its data over.
         sandbox.kube.delete(PVC, sandbox.namespace, claim_name(member))
     for member in lost:
-        sandbox.kube.delete(POD, sandbox.namespace, pod_name(member), grace=0)
+        kill(cluster, member)
     gone = {before[claim_name(member)] for member in lost}
     cluster.until("the volumes are gone", lambda: not gone & set(cluster.claims().values()), seconds=60)
 
@@ -76,7 +82,8 @@ def corrupt_log(cluster: EtcdCluster, member: str) -> None:
     )
     # A pod that is only Succeeded still protects the claim from deletion.
     sandbox.kube.delete(POD, sandbox.namespace, vandal, grace=0)
-    kill(cluster, member)
+    # In place: it is the same pod that finds its log damaged.
+    signals.send(sandbox, sandbox.namespace, pod_name(member), SIGKILL)
 
 
 def evict(cluster: EtcdCluster, member: str) -> bool:

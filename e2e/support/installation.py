@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from signal import SIGKILL
 
+from e2e.support import signals
 from e2e.support.kinds import DEPLOYMENT, LEASE, POD
 from e2e.support.kube import Json, Kube, dig, pod_ready
+from e2e.support.sandbox import Sandbox
 from e2e.support.wait import until
 
 LABELS = {"app.kubernetes.io/name": "etcd-operator", "app.kubernetes.io/component": "operator"}
@@ -27,6 +30,10 @@ class Installation:
             names = [item["metadata"]["name"] for item in found]
             raise AssertionError(f"one Deployment with {self.labels} expected in {self.namespace}, found {names}")
         return found[0]
+
+    def exists(self) -> bool:
+        """Whether it is installed at all."""
+        return bool(self.kube.all(DEPLOYMENT, self.namespace, self.labels))
 
     @property
     def name(self) -> str:
@@ -50,10 +57,11 @@ class Installation:
 
         until(f"{replicas} operator pods ready", self.pods, settled, deadline=deadline * self.patience)
 
-    def scale(self, replicas: int) -> None:
+    def scale(self, replicas: int, *, wait: bool = True) -> None:
         """Change the number of replicas and wait for it; at 0 there is no pod left."""
         self.kube.patch(DEPLOYMENT, self.namespace, self.name, {"spec": {"replicas": replicas}}, "scale")
-        self.wait_ready(replicas)
+        if wait:
+            self.wait_ready(replicas)
 
     def stop(self) -> None:
         """No operator at all."""
@@ -63,11 +71,11 @@ class Installation:
         """Back again."""
         self.scale(replicas)
 
-    def kill(self, pod: str | None = None) -> list[str]:
-        """SIGKILL by deletion without grace, of one pod or all; returns the names. Does not wait."""
+    def kill(self, sandbox: Sandbox, pod: str | None = None) -> list[str]:
+        """SIGKILL to one replica or all; Kubernetes restarts the containers. Returns the pods; does not wait."""
         names = [pod] if pod else [str(p["metadata"]["name"]) for p in self.pods()]
         for name in names:
-            self.kube.delete(POD, self.namespace, name, grace=0)
+            signals.send(sandbox, self.namespace, name, SIGKILL)
         return names
 
     def holder(self) -> str:

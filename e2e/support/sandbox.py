@@ -51,6 +51,8 @@ class Sandbox:
     patience: float = 1.0
     note: Callable[[str], None] = lambda text: None
     pods: set[str] = field(default_factory=set)
+    namespaces: list[str] = field(default_factory=list)
+    """Further ones, deleted with the first."""
 
     @classmethod
     def create(cls, kube: Kube, title: str, image: str, patience: float, note: Callable[[str], None]) -> Sandbox:
@@ -59,13 +61,13 @@ class Sandbox:
         name = f"e2e-{slug}-{secrets.token_hex(2)}"
         kube.create(NAMESPACE, {"metadata": {"name": name, "labels": {LABEL: "true", **RESTRICTED}}})
         sandbox = cls(kube, name, image, patience, note)
-        scripts = {path.name: path.read_text() for path in SCRIPTS.glob("*.py") if path.name != "__init__.py"}
-        kube.create(CONFIG_MAP, {"metadata": {"name": "e2e-scripts", "namespace": name}, "data": scripts})
+        scripts(kube, name)
         return sandbox
 
     def delete(self) -> None:
         """Begin the deletion; `conftest` waits for all of them at the end of the session."""
-        self.kube.delete(NAMESPACE, None, self.namespace)
+        for namespace in (self.namespace, *self.namespaces):
+            self.kube.delete(NAMESPACE, None, namespace)
 
     def seconds(self, seconds: float) -> float:
         """A deadline on this machine."""
@@ -73,15 +75,7 @@ class Sandbox:
 
     def run_pod(self, name: str, argv: list[str], *, spec: Json | None = None, container: Json | None = None) -> str:
         """Start a helper pod with our scripts in /e2e and wait until it runs or has ended."""
-        self.kube.create(POD, helper_pod(self.namespace, name, self.image, argv, spec or {}, container or {}))
-        self.pods.add(name)
-        until(
-            f"helper pod {name} started",
-            lambda: self.kube.get(POD, self.namespace, name),
-            lambda pod: dig(pod, "status", "phase") in ("Running", "Succeeded", "Failed"),
-            deadline=self.seconds(90),
-        )
-        return name
+        return create_pod(self, self.namespace, name, argv, spec=spec or {}, container=container or {})
 
     def client(self) -> str:
         """The pod from which the test process talks to etcd, started at the first use."""
@@ -122,6 +116,25 @@ class Sandbox:
             text = _quietly(lambda query=query: self.kube.logs(self.namespace, pod, **query))  # type: ignore[misc]
             if text:
                 (folder / f"{pod}.{suffix}").write_text(text)
+
+
+def scripts(kube: Kube, namespace: str) -> None:
+    """The ConfigMap with the programs for pods."""
+    data = {path.name: path.read_text() for path in SCRIPTS.glob("*.py") if path.name != "__init__.py"}
+    kube.create(CONFIG_MAP, {"metadata": {"name": "e2e-scripts", "namespace": namespace}, "data": data})
+
+
+def create_pod(sandbox: Sandbox, namespace: str, name: str, argv: list[str], *, spec: Json, container: Json) -> str:
+    """Start a helper pod and wait until it runs or has ended."""
+    sandbox.kube.create(POD, helper_pod(namespace, name, sandbox.image, argv, spec, container))
+    sandbox.pods.add(name)
+    until(
+        f"helper pod {name} started",
+        lambda: sandbox.kube.get(POD, namespace, name),
+        lambda pod: dig(pod, "status", "phase") in ("Running", "Succeeded", "Failed"),
+        deadline=sandbox.seconds(90),
+    )
+    return name
 
 
 def helper_pod(namespace: str, name: str, image: str, argv: list[str], spec: Json, container: Json) -> Json:

@@ -14,12 +14,11 @@ from e2e.support.settings import Settings
 pytestmark = pytest.mark.serial
 
 
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
+@pytest.fixture(autouse=True)
+def own_release(settings: Settings) -> None:
     """These tests change the release itself."""
     if settings.mode == "installed":
         pytest.skip("DAVIT_E2E_OPERATOR=installed: the release is not ours to change")
-    return settings
 
 
 def operands(cluster: EtcdCluster) -> dict[str, object]:

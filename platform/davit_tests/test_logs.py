@@ -80,7 +80,7 @@ def test_the_resource_at_work_is_on_each_line_across_awaits(stream: io.StringIO)
 
 def test_kopfs_object_reference_becomes_the_key(stream: io.StringIO) -> None:
     extra = {"k8s_ref": {"namespace": "a", "name": "one"}, "settings": object(), "k8s_skip": True}
-    logging.getLogger("kopf.objects").error("oops", extra=extra)
+    logging.getLogger("kopf.other").error("oops", extra=extra)
     (line,) = lines(stream)
     assert line["key"] == "a/one"
     assert set(line) == {"ts", "level", "logger", "msg", "key"}

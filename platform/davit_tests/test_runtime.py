@@ -136,9 +136,9 @@ async def test_kopf_lists_and_watches_and_does_nothing_else(server: ApiServer, a
     }
     watch = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": "5", "timeoutSeconds": "240"}
     assert queries == {
-        (TOYS, None): {"limit": "500"},
+        (TOYS, None): {"limit": "100"},
         (TOYS, "true"): watch,
-        (CONFIG_MAPS, None): {"limit": "500", "labelSelector": "a=1,b=2"},
+        (CONFIG_MAPS, None): {"limit": "100", "labelSelector": "a=1,b=2"},
         (CONFIG_MAPS, "true"): {**watch, "labelSelector": "a=1,b=2"},
     }
     touched = {request.path for request in server.requests} - set(DISCOVERY) - {CONFIG_MAPS}

@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("endpoint")
     parser.add_argument("--prefix", default="t")
     parser.add_argument("--interval", type=float, default=0.05)
-    parser.add_argument("--timeout", type=float, default=2.0)
+    parser.add_argument("--timeout", type=float, default=1.0)
     parser.add_argument("--registers", type=int, default=5)
     parser.add_argument("--stop-file", default="/run/e2e/stop")
     options = parser.parse_args()

@@ -306,6 +306,26 @@ async def test_watches_survive_a_restart_of_the_api_server(plane: ControlPlane, 
         await client.close()
 
 
+@pytest.mark.parametrize("how", ["refused", "hanging"])
+async def test_it_ends_in_time_without_an_api_server(plane: ControlPlane, toys: Kind, tmp_path: Path, how: str) -> None:
+    operator = Operator(plane.kubeconfig, "default", toys, tmp_path / "operator")
+    server = plane.processes.record("apiserver")
+    assert server is not None
+    try:
+        operator.start_ready(fields=["colour"], patience=120.0)
+        if how == "refused":
+            plane.processes.stop("apiserver")
+        else:
+            server.signal(signal.SIGSTOP)
+        time.sleep(3.0)
+        code, seconds = operator.stop()
+        assert (code, seconds < 5.0) == (0, True), (seconds, operator.logged())
+    finally:
+        operator.kill()
+        if how == "hanging":
+            server.signal(signal.SIGCONT)
+
+
 async def test_it_starts_before_the_api_server(plane: ControlPlane, toys: Kind, tmp_path: Path) -> None:
     client = Connection.load(str(plane.kubeconfig)).client("davit-test")
     operator = Operator(plane.kubeconfig, "default", toys, tmp_path / "operator")

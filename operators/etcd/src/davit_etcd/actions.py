@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from davit.errors import Transient
 from davit.kube.client import Client
@@ -38,15 +38,15 @@ async def execute(action: Action, cluster: Cluster, snapshot: Snapshot, kube: Cl
 async def _tell_etcd(action: Action, cluster: Cluster, snapshot: Snapshot, etcd: EtcdClient) -> None:
     match action:
         case AddLearner(member=name):
-            await _insist(etcd.add_learner(_serving(snapshot), peer_url(cluster, name)))
+            await _ask_around(snapshot, lambda url: etcd.add_learner(url, peer_url(cluster, name)))
         case Promote(id=member_id):
-            await _insist(etcd.promote(_serving(snapshot), member_id))
+            await _ask_around(snapshot, lambda url: etcd.promote(url, member_id))
         case RemoveMember(member=name, id=member_id):
-            await etcd.remove(_serving(snapshot, besides=name), member_id)
+            await _ask_around(snapshot, lambda url: etcd.remove(url, member_id), besides=name)
         case MoveLeader(id=target):
             await etcd.move_leader(client_address(_member(snapshot, snapshot.leader)), target)
         case Disarm(id=member_id):
-            await etcd.disarm(_serving(snapshot), member_id)
+            await _ask_around(snapshot, lambda url: etcd.disarm(url, member_id))
 
 
 async def _tell_kubernetes(action: Action, cluster: Cluster, snapshot: Snapshot, kube: Client) -> None:
@@ -65,12 +65,21 @@ async def _tell_kubernetes(action: Action, cluster: Cluster, snapshot: Snapshot,
             await kube.apply(PERSISTENT_VOLUME_CLAIM, manifest)
 
 
-async def _insist(request: Awaitable[None]) -> None:
-    """etcd refuses a learner that lags, and any change within five seconds of a member's start (HealthInterval)."""
-    try:
-        await request
-    except EtcdError as error:
-        raise Transient(str(error), retry_after=IMPATIENT) from error
+async def _ask_around(snapshot: Snapshot, request: Callable[[str], Awaitable[None]], besides: str = "") -> None:
+    """Ask healthy voters in turn, the leader first, until one agrees.
+
+    Each judges by its own connections whether a change of membership is safe, and refuses for five seconds after it lost
+    one (HealthInterval). It may believe so much longer: a late failure of its old pipeline marks a peer inactive that has
+    long reconnected, and on an idle cluster nothing marks it active again (etcd server rafthttp, peer_status.go).
+    """
+    said = "no healthy member to talk to"
+    fit = [m for m in snapshot.voters if m.healthy and m.name != besides]
+    for member in sorted(fit, key=lambda m: m.name != snapshot.leader):
+        try:
+            return await request(client_address(member))
+        except EtcdError as error:
+            said = str(error)
+    raise Transient(said, retry_after=IMPATIENT)
 
 
 async def _discard(kube: Client, member: Member) -> None:
@@ -89,14 +98,6 @@ async def _label(kube: Client, member: Member) -> None:
     if member.pod is not None:
         path = "/metadata/labels/" + ROLE_LABEL.replace("/", "~1")
         await kube.patch(POD, _key(member.pod), [{"op": "add", "path": path, "value": VOTER}])
-
-
-def _serving(snapshot: Snapshot, besides: str = "") -> str:
-    """The client URL of a healthy voter, the leader first."""
-    fit = [m for m in snapshot.voters if m.healthy and m.name != besides]
-    for member in sorted(fit, key=lambda m: m.name != snapshot.leader):
-        return client_address(member)
-    raise Transient("no healthy member to talk to")
 
 
 def _member(snapshot: Snapshot, name: str) -> Member:
