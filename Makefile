@@ -12,7 +12,7 @@ PROVIDER ?= auto
 
 .PHONY: help
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[36m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  \033[36m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): ci/requirements/dev.txt platform/pyproject.toml operators/etcd/pyproject.toml
 	@echo "== Python environment in $(VENV)"
@@ -35,6 +35,10 @@ down: $(STAMP) ## Remove everything that `up` started, but not the cache of buil
 .PHONY: status
 status: $(STAMP) ## What runs, and where its files are
 	$(PY) -m ci.cluster status
+
+.PHONY: metrics
+metrics: $(STAMP) ## Add metrics-server to the local cluster, for `kubectl top`
+	$(PY) -m ci.cluster metrics
 
 .PHONY: images
 images: $(STAMP) ## Build all images, and load them where a cluster is up

@@ -204,6 +204,36 @@ def test_only_a_holder_gives_back() -> None:
     faketime.run(scenario())
 
 
+def test_one_that_expired_is_not_given_back() -> None:
+    async def scenario() -> None:
+        client = FakeClient()
+        one = lease(client, "one")
+        await one.acquire()
+        await asyncio.sleep(RENEW_DEADLINE)
+        written = len(client.writes)
+        await one.release()
+        assert len(client.writes) == written
+
+    faketime.run(scenario())
+
+
+def test_a_renewal_counts_from_when_it_was_sent() -> None:
+    class Slow(FakeClient):
+        async def create(self, kind: Any, manifest: Manifest) -> Manifest:
+            await asyncio.sleep(3.0)
+            return await super().create(kind, manifest)
+
+    async def scenario() -> None:
+        one = lease(Slow(), "one")
+        await one.acquire()
+        await asyncio.sleep(RENEW_DEADLINE - 3.1)
+        assert one.held()
+        await asyncio.sleep(0.1)
+        assert not one.held()
+
+    faketime.run(scenario())
+
+
 def test_trouble_at_the_end_is_no_reason_to_fail(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         client = FakeClient()

@@ -181,6 +181,16 @@ def test_shutdown_waits_a_little_for_passes_and_gives_the_lease_back(takes: floa
     assert ends == [end]
 
 
+def test_an_idle_leader_stops_at_once() -> None:
+    async def scenario() -> None:
+        world = World()
+        await asyncio.sleep(10.0)
+        assert await world.end() == 0.0
+        assert world.holder() == ""
+
+    faketime.run(scenario())
+
+
 def test_a_standby_stops_at_once() -> None:
     async def scenario() -> None:
         one = World()

@@ -169,11 +169,13 @@ def test_ages_for_metrics() -> None:
 
 def test_dropped_appointments_do_not_pile_up() -> None:
     q = queue()
+    q.add_after("first", 15_000.0, 0.0)
     for number in range(10_000):
-        q.add_after("a", 600.0, float(number))
+        q.add_after("a", 20_000.0, float(number))
         q.add("a", HIGH, float(number))
         drain(q, float(number))
     assert len(q._heap) < 100
+    assert drain(q, 15_000.0) == ["first"]
 
 
 class Model(RuleBasedStateMachine):

@@ -30,7 +30,7 @@ def line(level: str, msg: str, **more: str) -> str:
 @pytest.mark.parametrize(
     ("message", "meaning"),
     [
-        (line("fatal", "discovery failed", error="couldn't find local name \\\"c-1\\\" in the initial cluster configuration"), "empty"),
+        (line("fatal", "discovery failed", error="couldn't find local name in the initial cluster configuration"), "empty"),
         (line("error", "the member has been permanently removed from the cluster"), "removed"),
         ("panic: tocommit(11) is out of range [lastIndex(3)]. Was the raft log corrupted, truncated, or lost?", "log lost"),
         (line("fatal", "failed to open WAL", error="wal: file not found"), "write-ahead log"),

@@ -184,7 +184,7 @@ def test_members_find_each_other_before_they_are_ready() -> None:
 
 
 def test_reserved_labels_of_the_user_never_win() -> None:
-    given = {"podMetadata": {"labels": {"team": "a"}, "annotations": {"note": "b"}}}
+    given: dict[str, Any] = {"podMetadata": {"labels": {"team": "a"}, "annotations": {"note": "b"}}}
     head = pod(**given)["metadata"]
     assert head["labels"]["team"] == "a"
     assert head["annotations"]["note"] == "b"

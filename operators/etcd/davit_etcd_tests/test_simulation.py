@@ -270,7 +270,7 @@ def goal(operator: Operator, version: list[str]) -> None:
 
 
 @pytest.mark.parametrize("memory", [{}, MEMORY], ids=["volumes", "memory"])
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(25))
 def test_survives_anything_at_random(seed: int, memory: dict[str, Any]) -> None:
     operator = Operator(World(seed), {"size": 3, "version": "3.5.32", **memory})
     rng = operator.world.random
@@ -293,6 +293,105 @@ def test_survives_anything_at_random(seed: int, memory: dict[str, Any]) -> None:
             arrived(operator)
     settle(operator)
     arrived(operator)
+
+
+# --- what once went wrong --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", [{}, {"etcdOptions": {"heartbeat-interval": "200"}}, {"version": "3.6.11"}])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_a_claim_deleted_under_a_running_pod_is_evacuated(size: int, change: dict[str, Any]) -> None:
+    operator = start(size=size)
+    operator.world.claims["c-0"].going = True
+    operator.edit(**change)
+    settle(operator)
+    arrived(operator)
+    assert "c-0" not in operator.world.sets
+
+
+def test_all_claims_deleted_under_running_pods() -> None:
+    operator = start()
+    for claim in operator.world.claims.values():
+        claim.going = True
+    settle(operator)
+    arrived(operator)
+    assert set(operator.world.sets) == {"c-3", "c-4", "c-5"}
+
+
+@pytest.mark.parametrize("memory", [{}, MEMORY], ids=["volumes", "memory"])
+def test_a_learner_that_finds_no_node_goes_when_the_size_is_put_back(memory: dict[str, Any]) -> None:
+    operator = start(**memory)
+    operator.world.cordoned = True
+    operator.edit(size=5)
+    for _ in range(10):
+        step(operator)
+    operator.edit(size=3, etcdOptions={"heartbeat-interval": "200"})
+    for _ in range(5):
+        step(operator)
+    operator.world.cordoned = False
+    settle(operator)
+    arrived(operator)
+
+
+@pytest.mark.parametrize("memory", [{}, MEMORY], ids=["volumes", "memory"])
+@pytest.mark.parametrize("fix", ["3.5.32", "3.5.33", "3.6.11"])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_a_bad_image_is_put_right_backwards_and_forwards(size: int, fix: str, memory: dict[str, Any]) -> None:
+    operator = start(size=size, **memory)
+    operator.edit(version=f"3.5.{BAD_PATCH}")
+    for _ in range(8):
+        step(operator)
+    operator.edit(version=fix)
+    settle(operator)
+    arrived(operator)
+
+
+def test_a_learner_survives_the_loss_of_a_voter_while_it_starts() -> None:
+    operator = start()
+    operator.edit(size=4, etcdOptions={"heartbeat-interval": "200"})
+    while not any(peer.learner for ring in operator.world.rings.values() for peer in ring.peers.values()):
+        step(operator)
+    operator.attempt()
+    operator.world.cordoned = True
+    operator.world.tick()
+    lose_volume(operator)
+    for _ in range(3):
+        step(operator)
+    operator.world.cordoned = False
+    settle(operator)
+    arrived(operator)
+
+
+def test_a_refused_upgrade_changes_nothing_and_is_forgotten() -> None:
+    operator = start()
+    pods = {name: pod.uid for name, pod in operator.world.pods.items()}
+    operator.edit(version="3.7.0")
+    settle(operator)
+    assert {name: pod.uid for name, pod in operator.world.pods.items()} == pods
+    operator.edit(version="3.5.32")
+    settle(operator)
+    assert {name: pod.uid for name, pod in operator.world.pods.items()} == pods
+
+
+def test_a_volume_lost_for_good_is_not_replaced_by_an_empty_one() -> None:
+    operator = start(size=1)
+    lose = operator.world.claims["c-0"]
+    lose.going, operator.world.pods["c-0"].going = True, 1
+    for _ in range(20):
+        step(operator)
+    assert operator.last is not None
+    assert operator.last.detail.step.reason == "QuorumLost"
+    assert operator.last.detail.step.stalled
+    assert operator.world.claims == {}
+    assert len(operator.world.rings) == 1
+
+
+def test_settled_means_no_write_for_ever() -> None:
+    operator = start()
+    before = operator.effects
+    for _ in range(10):
+        step(operator)
+    assert operator.effects == before
 
 
 def test_inputs_are_what_pods_are_made_from() -> None:

@@ -16,6 +16,8 @@ from davit_etcd_tests import builders
 
 THREE: dict[str, Any] = {"c-0": {}, "c-1": {}, "c-2": {}}
 NONE = {"pod": "none"}
+LOST = {"pod": "none", "volume": "none"}
+OLD = {"record": {"version": "3.5.30"}}
 
 
 def told(
@@ -42,8 +44,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], str, str, str | None]] = 
     ("hibernated", {"members": THREE}, {"size": 0}, "Current", "Hibernated", "False"),
     ("hibernating", {"members": {"c-0": {"pod": "running"}}}, {"size": 0}, "InProgress", "Hibernating", None),
     ("quorum gone", {"members": {"c-0": {"leader": False}, "c-1": NONE, "c-2": NONE}}, {}, "InProgress", "NoQuorum", "False"),
-    ("quorum lost", {"members": {"c-0": NONE, "c-1": {**NONE, "volume": "none"}, "c-2": {**NONE, "volume": "none"}}}, {}, "Failed", "QuorumLost", "False"),
-    ("refused", {"members": {n: {"record": {"version": "3.5.30"}} for n in THREE}, "status": {"currentVersion": "3.5.30"}}, {"version": "3.6.11"}, "Failed", "UpgradeRefused", "True"),
+    ("quorum lost", {"members": {"c-0": NONE, "c-1": LOST, "c-2": LOST}}, {}, "Failed", "QuorumLost", "False"),
+    ("refused", {"members": dict.fromkeys(THREE, OLD)}, {"version": "3.6.11"}, "Failed", "UpgradeRefused", "True"),
     ("stranger", {"members": THREE, "strangers": ["x"]}, {}, "Failed", "UnknownMember", "True"),
     ("no space", {"members": THREE, "no_space": True}, {}, "Failed", "NoSpace", "True"),
 ]  # fmt: skip

@@ -94,7 +94,7 @@ def test_typed_fields_become_flags() -> None:
         ({"resources": {"requests": ["cpu"]}}, "spec.resources.requests", "must be a map"),
         ({"resources": {"limits": {"memory": "1GB"}}}, "spec.resources.limits.memory", "write for example"),
         ({"imagePullSecrets": [{"name": "a"}, {}]}, "spec.imagePullSecrets[1].name", "is missing"),
-        ({"podMetadata": {"labels": {"controller-revision-hash": "x"}}}, "spec.podMetadata.labels.controller-revision-hash", "choose"),
+        ({"podMetadata": {"labels": {"etcd.davit.dev/x": "x"}}}, "spec.podMetadata.labels.etcd.davit.dev/x", "choose"),
         ({"podMetadata": {"annotations": {"etcd.davit.dev/x": "x"}}}, "spec.podMetadata.annotations.etcd.davit.dev/x", "choose"),
         ({"etcdOptions": {"Heartbeat": "1"}}, "spec.etcdOptions.Heartbeat", "heartbeat-interval"),
         ({"etcdOptions": {"quota-backend-bytes": "1"}}, "spec.etcdOptions.quota-backend-bytes", "set spec.quota"),

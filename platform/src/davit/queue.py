@@ -260,7 +260,6 @@ class Workers(Generic[K]):
             result = self._failed(key, error)
         finally:
             self._queue.done(key)
-            self._changed.set()
         metrics.RECONCILES.labels(self._operator, result).inc()
         metrics.RECONCILE_SECONDS.labels(self._operator).observe(self._clock() - started)
 

@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from ci.cluster.controlplane import ControlPlane
-from ci.tools.build import ensure
 from davit.crd import manifest
 from davit.kube.lightkube import Connection, KubeClient
 from davit.model import Key, Kind
 from davit_etcd.api.v1 import CRD, ETCD_CLUSTER
 from davit_etcd.manifests import OPERATOR
+
+from ci.cluster.controlplane import ControlPlane
+from ci.tools.build import ensure
 
 NAMESPACE = Kind("", "v1", "Namespace", "namespaces", namespaced=False)
 CUSTOM_RESOURCE_DEFINITION = Kind(

@@ -15,6 +15,7 @@ from davit_etcd.api.v1 import ETCD_CLUSTER
 from davit_etcd.manifests import OPERATOR
 from davit_etcd.model import Cluster, Snapshot
 from davit_etcd.validate import validate
+
 from davit_etcd_tests.api.test_schema import cluster
 
 pytestmark = pytest.mark.api

@@ -262,7 +262,8 @@ class Snapshot:
     @property
     def versions(self) -> tuple[Version, ...]:
         """Versions that members run, or ran when last seen, lowest first; the last known one when nothing else is."""
-        known = sorted({m.known_version for m in self.members if m.known_version is not None})
+        listed = [m for m in self.members if m.etcd is not None] or self.members
+        known = sorted({m.known_version for m in listed if m.known_version is not None})
         if not known and self.status.get("currentVersion"):
             return (Version.parse(self.status["currentVersion"]),)
         return tuple(known)

@@ -233,12 +233,14 @@ def _joined(cluster: Cluster, snapshot: Snapshot, listed: Iterable[EtcdMember], 
         speaks = member.endpoint is not None and (told is None or member.endpoint.id == entry.id)
         known[name] = replace(member, etcd=entry, endpoint=member.endpoint if speaks else None)
     members = _sorted(known.values())
+    next_ordinal = max(snapshot.next_ordinal, *(1 + m.ordinal for m in members), 0)
     leader_id = told.endpoint.leader if told and told.endpoint else ""
     leader = next((m.name for m in members if m.etcd and leader_id and m.etcd.id == leader_id), "")
     return replace(
         snapshot,
         members=members,
         strangers=tuple(strangers),
+        next_ordinal=next_ordinal,
         cluster_id=told.endpoint.cluster_id if told and told.endpoint else "",
         leader=leader,
     )

@@ -523,7 +523,8 @@ def _disagreement(view: View, others: list[Member]) -> str:
 
 def _restart(view: View, member: Member, reason: str, message: str) -> Step:
     pod = member.pod
-    if member.name in view.dead or (member.volume and "deletionTimestamp" in member.volume["metadata"]):
+    going = member.volume is not None and "deletionTimestamp" in member.volume["metadata"]
+    if view.snapshot.formed and (going or member.name in view.dead):
         return _doomed(view, member.name)
     if pod is None or "deletionTimestamp" in pod["metadata"]:
         return Step(reason, message, rolling=member.name)

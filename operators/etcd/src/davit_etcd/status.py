@@ -124,9 +124,7 @@ def _finding(outcome: Outcome[Cluster, Snapshot]) -> Step:
         return Step("Waiting", str(error) if error else "")
     if outcome.domain is not None and outcome.domain.paused:
         said = detail.step
-        return Step(
-            "Paused", f"spec.paused is true: nothing is changed; {said.message}", settled=said.settled or not said.stalled
-        )
+        return Step("Paused", f"spec.paused is true: nothing is changed; {said.message}", settled=said.settled)
     if detail.step.settled and detail.problems:
         return detail.problems[0]
     return detail.step

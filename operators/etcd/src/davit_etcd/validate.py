@@ -13,6 +13,7 @@ from davit.model import Key, Manifest
 from pydantic import ValidationError
 
 from davit_etcd.api.v1 import MAX_NAME, EtcdClusterSpec
+from davit_etcd.api.v1 import Storage as StorageSpec
 from davit_etcd.model import GROUP, Cluster, Inputs, Options, Storage, canonical
 from davit_etcd.versions import NEWEST_LINE, OLDEST, Version, corrupting
 
@@ -55,19 +56,18 @@ def validate(resource: Manifest, repository: str = DEFAULT_REPOSITORY) -> Cluste
 def _as_it_is(resource: Manifest, repository: str) -> Cluster | None:
     """A cluster that runs is kept as it is while its spec is invalid: healed, but neither resized nor changed."""
     metadata, status, spec = resource["metadata"], resource.get("status") or {}, resource.get("spec") or {}
-    if not status.get("clusterID") or not status.get("currentVersion"):
+    voters = sum(item.get("role") != "Learner" for item in status.get("members") or ())
+    if not status.get("clusterID") or not status.get("currentVersion") or not voters:
         return None
-    storage = spec.get("storage") or {}
     version = Version.parse(status["currentVersion"])
-    memory = storage.get("type") == "Memory"
-    size = "256Mi" if memory else "8Gi"
+    storage = _storage_as_it_is(spec.get("storage") or {})
     return Cluster(
         key=Key(metadata["namespace"], metadata["name"]),
         uid=metadata["uid"],
         generation=metadata.get("generation", 0),
-        size=sum(item.get("role") != "Learner" for item in status.get("members") or ()),
-        inputs=Inputs(version, f"{repository}:v{version}", memory=size if memory else None),
-        storage=Storage(memory, size, parse_quantity(size), storage.get("storageClassName"), False),
+        size=0 if spec.get("size") == 0 else voters,
+        inputs=Inputs(version, f"{repository}:v{version}", memory=storage.size if storage.memory else None),
+        storage=storage,
         paused=bool(spec.get("paused")),
         repository=repository,
         image_override=False,
@@ -76,10 +76,19 @@ def _as_it_is(resource: Manifest, repository: str) -> Cluster | None:
     )
 
 
+def _storage_as_it_is(written: Mapping[str, Any]) -> Storage:
+    """As far as it is valid: what a member's objects look like must not change because something else is wrong."""
+    try:
+        return _storage(StorageSpec.model_validate(written))
+    except (ValidationError, ValueError):
+        kept = {key: value for key, value in written.items() if key != "size"}
+        return _storage(StorageSpec.model_construct(type=kept.get("type"), storage_class_name=kept.get("storageClassName")))
+
+
 def _cluster(resource: Manifest, spec: EtcdClusterSpec, written: Mapping[str, Any], repository: str) -> Cluster:
     metadata = resource["metadata"]
     version = Version.parse(spec.version)
-    storage = _storage(spec)
+    storage = _storage(spec.storage or StorageSpec())
     return Cluster(
         key=Key(metadata["namespace"], metadata["name"]),
         uid=metadata["uid"],
@@ -100,16 +109,15 @@ def _cluster(resource: Manifest, spec: EtcdClusterSpec, written: Mapping[str, An
     )
 
 
-def _storage(spec: EtcdClusterSpec) -> Storage:
-    storage = spec.storage
-    memory = storage is not None and storage.type == "Memory"
-    size = str((storage.size if storage else None) or ("256Mi" if memory else "8Gi"))
+def _storage(storage: StorageSpec) -> Storage:
+    memory = storage.type == "Memory"
+    size = str(storage.size or ("256Mi" if memory else "8Gi"))
     return Storage(
         memory=memory,
         size=size,
         bytes=parse_quantity(size),
-        class_name=storage.storage_class_name if storage else None,
-        delete_with_cluster=bool(storage and storage.when_deleted == "Delete"),
+        class_name=storage.storage_class_name,
+        delete_with_cluster=storage.when_deleted == "Delete",
     )
 
 

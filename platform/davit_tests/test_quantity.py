@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from davit.kube.quantity import parse_quantity, same_quantity
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0", "0"), ("1", "1"), ("0.5", "0.5"), (".5", "0.5"), ("1.", "1"), ("-1", "-1"), ("+1", "1"), ("500m", "0.5"),
+        ("100n", "1e-7"), ("1u", "1e-6"), ("1k", "1000"), ("1Ki", "1024"), ("8Gi", str(8 << 30)), ("1E", "1e18"), ("1e3", "1000"),
+        ("1E3", "1000"), ("12e-1", "1.2"), ("1Ei", str(1 << 60)), (2, "2"), (0.5, "0.5"),
+    ],
+)  # fmt: skip
+def test_parses(text: str | int | float, value: str) -> None:
+    assert parse_quantity(text) == Decimal(value)
+
+
+@pytest.mark.parametrize("text", ["", "Gi", "8 Gi", "8GB", "8gi", "1e", "1Kii", "--1", "1_000", "0x10", "NaN", "inf", "1e3Gi"])
+def test_refuses_what_the_api_server_refuses(text: str) -> None:
+    with pytest.raises(ValueError, match="not a quantity"):
+        parse_quantity(text)
+
+
+@pytest.mark.parametrize("text", ["1e999999999", "12e4567890123456", "1e-99999", "9" * 100])
+def test_a_short_text_never_means_a_huge_number(text: str) -> None:
+    """Hexadecimal digests may look like these."""
+    with pytest.raises(ValueError, match="out of range"):
+        parse_quantity(text)
+    assert not same_quantity(text, "1")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("0.5", "500m"), ("1Gi", "1024Mi"), (1, "1"), ("1e3", "1k"), ("1.0", 1), ("100m", "0.1"), (0.1, "100m")]
+)
+def test_same_value_however_written(one: Any, other: Any) -> None:
+    assert same_quantity(one, other)
+    assert same_quantity(other, one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("1Gi", "1G"), ("a", "b"), ("", ""), (True, 1), (1, True), (None, 0), ([1], [1]), ("1", {}), ("1", "x")]
+)
+def test_other_things_are_not_the_same(one: Any, other: Any) -> None:
+    assert not same_quantity(one, other)
+
+
+@given(st.text(max_size=20), st.text(alphabet="0123456789eE+-.mKMGi", max_size=20))
+@settings(derandomize=True, max_examples=300, deadline=None)
+def test_never_raises_anything_else(one: str, other: str) -> None:
+    assert same_quantity(one, other) in (True, False)
+    assert same_quantity(other, one) == same_quantity(one, other)
