@@ -287,6 +287,13 @@ def test_transient_backs_off_or_obeys_retry_after() -> None:
     assert rest == pytest.approx([second + 7.0])
 
 
+def test_success_ends_the_back_off() -> None:
+    failures: list[float | Exception | None] = [Transient("x")] * 8
+    begun = passes([*failures, 1.0, Transient("x"), None], 200.0)
+    assert begun[8] - begun[7] > 10.0
+    assert begun[10] - begun[9] <= BASE_DELAY
+
+
 def test_blocked_comes_back_slowly_and_invalid_waits_for_an_edit() -> None:
     assert passes([Blocked("Forbidden", "no"), None], 100.0) == pytest.approx([0.0, 30.0])
     assert passes([Invalid(Problem("spec", "no"))], 10_000.0) == [0.0]

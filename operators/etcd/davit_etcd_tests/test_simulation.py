@@ -362,6 +362,52 @@ def test_a_learner_survives_the_loss_of_a_voter_while_it_starts() -> None:
     arrived(operator)
 
 
+def test_a_voter_that_lost_its_memory_never_votes_again() -> None:
+    """Nor if the operator died right after promoting it."""
+    whole = start(**MEMORY)
+    before = whole.effects
+    whole.edit(size=4)
+    settle(whole)
+    for effect in range(whole.effects - before):
+        operator = start(**MEMORY)
+        operator.edit(size=4)
+        operator.die_at = operator.effects + effect
+        while operator.die_at >= 0:
+            step(operator)
+        if "c-3" in operator.world.pods:
+            operator.world.pods["c-3"].going = 1
+            operator.world.tick()
+            operator.world.tick()
+            operator.world.tick()
+        settle(operator)
+        arrived(operator)
+
+
+def test_a_doomed_member_stays_while_its_vote_is_needed() -> None:
+    operator = start()
+    operator.world.claims["c-0"].going = True
+    operator.world.pods["c-1"].going, operator.world.cordoned = 1, True
+    operator.world.tick()
+    for _ in range(10):
+        step(operator)
+    found = operator.world.the_ring()
+    assert found is not None
+    assert operator.world.alive(*found)
+    operator.world.cordoned = False
+    settle(operator)
+    arrived(operator)
+
+
+def test_all_that_etcd_speaks_is_waited_for_between_two_minor_releases() -> None:
+    operator = start()
+    for version in ("3.6.11", "3.7.0"):
+        operator.edit(version=version)
+        while not everywhere(operator, version):
+            step(operator)
+    settle(operator)
+    arrived(operator)
+
+
 def test_a_refused_upgrade_changes_nothing_and_is_forgotten() -> None:
     operator = start()
     pods = {name: pod.uid for name, pod in operator.world.pods.items()}

@@ -152,6 +152,7 @@ class World:
         self.others: dict[tuple[str, str], Manifest] = {}
         self.rings: dict[str, Ring] = {}
         self.cordoned = False
+        self.clock = 0
         self._serial = 0
 
     def serial(self) -> str:
@@ -161,6 +162,7 @@ class World:
     # --- a moment ---
 
     def tick(self) -> None:
+        self.clock += 1
         for member in list(self.pods):
             self._age(member)
         for member, claim in list(self.claims.items()):
@@ -288,7 +290,8 @@ class World:
             disk.line = max(disk.line, ring.line)
             ring.peers[key].started, ring.peers[key].match = True, ring.committed
             pod.words = ""
-        if set(ring.peers) == set(up):
+        # etcd looks for a new cluster version every few seconds only.
+        if set(ring.peers) == set(up) and self.clock % 3 == 0:
             ring.line = min(pod.version.line for pod, _ in up.values())
 
     def _expel(self, name: str, ring: Ring) -> None:
@@ -491,6 +494,9 @@ class Operator:
             self._may_lose(pod.memory, name)
         ring = self.world.the_ring()
         had = ring is not None and self.world.alive(*ring)
+        leads = ring is not None and (disk := self.world.disk(pod)) is not None and disk.member == ring[1].leader
+        if ring is not None and leads and pod.phase == "running" and len(ring[1].voters()) > 1:
+            raise Broken(f"{name} is restarted while it leads")
         pod.going, pod.phase = self.world.random.randint(1, 2), "crashed"
         if ring is not None and had and len(ring[1].voters()) > 2 and not self.world.alive(*ring):
             raise Broken(f"restarting {name} gave up the quorum")

@@ -90,6 +90,8 @@ class KopfSource:
             )(self._handler(kind))
         namespaces = self._process.settings.namespaces
         async with AsyncExitStack() as sessions:
+            # The last to happen: TLS connections take some turns of the loop to close (aiohttp, "Graceful Shutdown").
+            sessions.push_async_callback(asyncio.sleep, 0.1)
             kopf.on.login(registry=registry, id="davit")(self._login(sessions))
             await kopf.operator(
                 registry=registry,

@@ -13,7 +13,8 @@ from davit_etcd.api.v1 import CRD
 from davit_etcd.diagnosis import complaint
 from davit_etcd.manifests import client_url, pod_name, selector
 from davit_etcd.model import Cluster, Member, Snapshot
-from davit_etcd.plan import Detail, Step
+from davit_etcd.plan import Detail
+from davit_etcd.policies.view import Step
 
 Json = dict[str, Any]
 

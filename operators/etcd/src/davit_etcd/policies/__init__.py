@@ -1,0 +1,1 @@
+"""The policies of which `plan` is made, by what they are about. Pure."""
