@@ -92,7 +92,7 @@ def test_what_json_does_not_know_does_not_lose_the_line(stream: io.StringIO) -> 
     assert line["value"] == "{1}"
 
 
-@pytest.mark.parametrize("name", ["kopf.objects", "kopf.activities.authentication", "httpx2", "aiohttp.access"])
+@pytest.mark.parametrize("name", ["kopf.objects", "kopf.activities.authentication", "aiohttp.access"])
 def test_libraries_are_quiet_below_warnings(stream: io.StringIO, name: str) -> None:
     logging.getLogger(name).info("chatter")
     logging.getLogger(name).warning("trouble")

@@ -10,15 +10,14 @@ from typing import Any
 import kopf
 import pytest
 from aiohttp import web
+from davit.kube.http import Connection, Credentials
 from davit.kube.kinds import CONFIG_MAP
-from davit.kube.lightkube import Connection
 from davit.model import Key, Kind, Manifest, Watch
 from davit.process import Process, Runtime, Timings
 from davit.routing import Controller
 from davit.runtime import KopfSource, run
 from davit.settings import Settings
 from davit.testing.fake_client import FakeClient
-from lightkube.config.client_adapter import BearerAuth
 
 TOY = Kind("test.davit.dev", "v1", "Toy", "toys")
 TOYS, CONFIG_MAPS = "/apis/test.davit.dev/v1/toys", "/api/v1/configmaps"
@@ -40,7 +39,8 @@ def process(namespaces: tuple[str, ...] | None = None) -> Process:
 
 
 def connection(address: str) -> Connection:
-    return Connection(address, ssl.create_default_context(), BearerAuth("token"), "home")
+    credentials = Credentials(lambda: kopf.ConnectionInfo(server=address, token="token"))
+    return Connection(address, ssl.create_default_context(), credentials, "home")
 
 
 class ApiServer:

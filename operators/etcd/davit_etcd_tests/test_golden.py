@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -86,8 +87,6 @@ def _more(members: Mapping[str, Member], manifest: Manifest) -> str:
 
 
 def _member(manifest: Manifest) -> str:
-    import json
-
     record = json.loads(manifest["metadata"]["annotations"]["etcd.davit.dev/member"])
     inputs = record["inputs"]
     parts = [record["start"] + (f" with {' '.join(record['peers'])}" if record["peers"] else ""), inputs["image"]]

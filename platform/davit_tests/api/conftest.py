@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from davit.kube.lightkube import Connection, KubeClient
+from davit.kube.http import Connection, KubeClient
 from davit.model import Kind
 
 from ci.cluster.controlplane import ControlPlane

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 from davit.kube.crds import CRD
-from davit.kube.lightkube import KubeClient
+from davit.kube.http import KubeClient
 from davit.model import Kind, Manifest
 
 from ci.cluster.controlplane import ControlPlane

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from davit.errors import Blocked, Rejected, Transient
-from davit.kube import lightkube
+from davit.kube import http
 from davit.kube.crds import CRD, maintain
 from davit.kube.events import EVENT
+from davit.kube.http import Connection, KubeClient
 from davit.kube.kinds import CONFIG_MAP, SERVICE
-from davit.kube.lightkube import Connection, KubeClient
 from davit.model import Key, Kind, Manifest, Notice
 
 from ci.cluster.controlplane import ControlPlane
@@ -106,7 +106,7 @@ async def test_apply_with_a_uid_makes_and_changes_no_other_object(client: KubeCl
 
 
 async def test_lists_are_read_page_by_page(client: KubeClient, namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lightkube, "PAGE", 2)
+    monkeypatch.setattr(http, "PAGE", 2)
     names = [f"c{number}" for number in range(5)]
     for name in names:
         metadata = {"name": name, "namespace": namespace, "labels": {"odd": str(int(name[1:]) % 2), "test": namespace}}

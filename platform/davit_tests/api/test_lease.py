@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from davit import lease
 from davit.errors import Fatal
-from davit.kube.lightkube import Connection, KubeClient
+from davit.kube.http import Connection, KubeClient
 from davit.lease import LEASE, Lease
 from davit.model import Key
 

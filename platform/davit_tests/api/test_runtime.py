@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from davit.errors import Transient
 from davit.kube.crds import CRD, VERSION
+from davit.kube.http import Connection, KubeClient
 from davit.kube.kinds import CONFIG_MAP
-from davit.kube.lightkube import Connection, KubeClient
 from davit.lease import LEASE
 from davit.model import Key, Kind, Manifest
 

@@ -25,7 +25,6 @@ _LEVELS = {
     "kopf": logging.WARNING,
     # Warns once that it does not handle signals, which is as meant: we do.
     "kopf._core.reactor.running": logging.ERROR,
-    "httpx2": logging.WARNING,
     "httpcore2": logging.WARNING,
     "asyncio": logging.WARNING,
     "aiohttp": logging.WARNING,

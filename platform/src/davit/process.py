@@ -17,7 +17,7 @@ from davit import metrics
 from davit.errors import Blocked, Fatal, Transient
 from davit.kube import crds
 from davit.kube.client import Client
-from davit.kube.lightkube import Connection, path
+from davit.kube.http import Connection, path
 from davit.lease import Lease
 from davit.model import Key, Kind, Manifest
 from davit.pulse import Pulse

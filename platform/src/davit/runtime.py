@@ -22,7 +22,7 @@ import kopf
 from kopf._core.engines.peering import Identity
 
 from davit import logs, metrics
-from davit.kube.lightkube import Connection
+from davit.kube.http import Connection
 from davit.model import Kind
 from davit.process import Process, Runtime, Timings, serve
 from davit.routing import Controller

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from davit.crd import manifest
-from davit.kube.lightkube import Connection, KubeClient
+from davit.kube.http import Connection, KubeClient
 from davit.model import Key, Kind
 from davit_etcd.api.v1 import CRD, ETCD_CLUSTER
 from davit_etcd.manifests import OPERATOR

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from davit.errors import Rejected
-from davit.kube.lightkube import KubeClient
+from davit.kube.http import KubeClient
 from davit.model import Key, Manifest
 from davit.status import verdict
 from davit_etcd.api.v1 import ETCD_CLUSTER

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from davit import apply
+from davit.kube.http import KubeClient
 from davit.kube.kinds import kind_of
-from davit.kube.lightkube import KubeClient
 from davit.model import Key, Manifest
 from davit_etcd import layout
 from davit_etcd.api.v1 import ETCD_CLUSTER

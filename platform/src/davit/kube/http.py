@@ -1,25 +1,26 @@
-"""The one adapter of `davit.kube.client.Client`: lightkube's configuration and authentication, our own JSON.
+"""The one adapter of `davit.kube.client.Client`: kopf's way of logging in, aiohttp, and our own JSON.
 
-lightkube's resource models are not used: they cost memory, and its delete knows no preconditions. Nor is its
-transport: kopf brings aiohttp anyway, whose parser is in C, and httpx2 at work would cost 5 MB more.
+No client library: each would bring models and an HTTP stack of its own into every operator's memory
+(docs/design/20261121.memory.md), and none knows delete preconditions.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from io import BytesIO
 from typing import Any
 
 import aiohttp
-import httpx2
-from lightkube.config.client_adapter import ConnectionParams
-from lightkube.config.kubeconfig import PROXY_CONF, KubeConfig
-from lightkube.core.exceptions import ConfigError
+import kopf
+import yaml
 
 from davit import metrics
 from davit.errors import Blocked, Fatal, Transient
@@ -48,32 +49,57 @@ _METHODS = {
 }
 
 
+Login = Callable[[], kopf.ConnectionInfo]
+"""Reads credentials anew, since tokens are rotated; raises what reading files raises."""
+_LOGIN_ERRORS = (kopf.LoginError, OSError, KeyError, TypeError, ValueError, yaml.YAMLError)
+_IN_CLUSTER = "https://kubernetes.default.svc"
+
+
+class Credentials:
+    """The bearer token, read again when the server refuses it; none where a certificate speaks for us."""
+
+    def __init__(self, login: Login) -> None:
+        self._login = login
+        self._token: str | None = None
+
+    def token(self, *, refused: bool) -> str | None:
+        """The token to send; `refused` after a 401. Raises `Transient` when it can't be read."""
+        if self._token is None or refused:
+            try:
+                self._token = self._login().token
+            except _LOGIN_ERRORS as error:
+                raise Transient(f"no credentials for the API server: {error}") from error
+        return self._token
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """Where the API server is and how to be let in; shared by our client and kopf."""
 
     server: str
     tls: ssl.SSLContext
-    auth: httpx2.Auth | None
+    credentials: Credentials
     namespace: str
     """Of the service account or the kubeconfig's context: where the operator itself lives."""
 
     @classmethod
     def load(cls, kubeconfig: str | None = None) -> Connection:
-        """From this file, or else the service account, $KUBECONFIG or ~/.kube/config.
+        """From this file, or else the service account, $KUBECONFIG or ~/.kube/config; exec plugins are not run.
 
         Raises `Fatal` when there is none. Proxy variables are not obeyed: a pod reaches its API server without one.
         """
+
+        def login() -> kopf.ConnectionInfo:
+            return _login(kubeconfig)
+
         try:
-            found = KubeConfig.from_file(kubeconfig) if kubeconfig else KubeConfig.from_env()
-            config = found.get() or PROXY_CONF
-        except ConfigError as error:
+            found = login()
+            tls = found.as_ssl_context()
+        except _LOGIN_ERRORS as error:
             raise Fatal(f"no way to the API server: {error}") from error
-        parameters = ConnectionParams(trust_env=False).httpx_params(config)
-        tls: ssl.SSLContext = parameters["verify"]
         # Strict since Python 3.13, and stricter than any Go client: refuses cluster CAs without key identifiers.
         tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        return cls(config.cluster.server, tls, parameters["auth"], config.namespace)
+        return cls(_address(str(found.server)), tls, Credentials(login), found.default_namespace or "default")
 
     def client(self, manager: str, version: str = "", instance: str = "") -> KubeClient:
         """A client that writes as field manager `manager`; `instance` (the pod's name) signs Events.
@@ -94,30 +120,51 @@ class Connection:
         )
 
     async def _authorized(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-        await self._authorize(request, refused=False)
+        self._authorize(request, refused=False)
         response = await send(request)
-        if response.status == 401 and await self._authorize(request, refused=True):
+        if response.status == HTTPStatus.UNAUTHORIZED and self._authorize(request, refused=True):
             response.close()
             response = await send(request)
         return response
 
-    async def _authorize(self, request: aiohttp.ClientRequest, *, refused: bool) -> bool:
-        """Set the header that lightkube's authentication would; `refused` after a 401 lets it read a new token."""
-        if self.auth is None:
-            return False
-        flow = self.auth.async_auth_flow(httpx2.Request(request.method, str(request.url)))
-        try:
-            model = await anext(flow)
-            if refused:
-                model = await flow.asend(httpx2.Response(401, request=model))
-        except StopAsyncIteration:
-            return False
-        except ConfigError as error:
-            raise Transient(f"no credentials for the API server: {error}") from error
-        finally:
-            await flow.aclose()
-        request.headers["Authorization"] = model.headers["Authorization"]
-        return True
+    def _authorize(self, request: aiohttp.ClientRequest, *, refused: bool) -> bool:
+        token = self.credentials.token(refused=refused)
+        if token is not None:
+            request.headers["Authorization"] = f"Bearer {token}"
+        return token is not None
+
+
+def _login(kubeconfig: str | None) -> kopf.ConnectionInfo:
+    settings = kopf.OperatorSettings()
+    found = None if kubeconfig else kopf.login_with_service_account(settings=settings)
+    if found is None:
+        with _kubeconfig(kubeconfig):
+            found = kopf.login_with_kubeconfig(settings=settings)
+    if found is None:
+        raise kopf.LoginError("neither a service account nor a kubeconfig was found")
+    return found
+
+
+@contextmanager
+def _kubeconfig(file: str | None) -> Iterator[None]:
+    """kopf takes the file's name from the environment only."""
+    before = os.environ.get("KUBECONFIG")
+    if file is not None:
+        os.environ["KUBECONFIG"] = file
+    try:
+        yield
+    finally:
+        if file is not None:
+            os.environ.pop("KUBECONFIG")
+            os.environ.update({} if before is None else {"KUBECONFIG": before})
+
+
+def _address(server: str) -> str:
+    """Inside a cluster by the address that every pod is told, as Go clients do it, so that DNS may be down."""
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+    if server != _IN_CLUSTER or not host:
+        return server
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
 @dataclass(frozen=True, slots=True)

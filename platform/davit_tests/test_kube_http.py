@@ -8,17 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx2
+import kopf
 import pytest
 import yaml
 from aiohttp import web
 from davit import metrics
 from davit.errors import Blocked, DavitError, Fatal, Rejected, Transient
 from davit.kube.client import Client
+from davit.kube.http import Connection, Credentials, KubeClient, path
 from davit.kube.kinds import CONFIG_MAP, STATEFUL_SET
-from davit.kube.lightkube import Connection, KubeClient, path
 from davit.model import Key, Kind, Manifest, Notice
-from lightkube.config.client_adapter import BearerTokenFileAuth
 
 NODE = Kind("", "v1", "Node", "nodes", namespaced=False)
 ETCD = Kind("etcd.davit.dev", "v1", "EtcdCluster", "etcdclusters")
@@ -63,8 +62,11 @@ async def address(server: Server) -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-def connection(address: str, auth: httpx2.Auth | None = None) -> Connection:
-    return Connection(address, ssl.create_default_context(), auth, "davit-system")
+def connection(address: str, token: Path | None = None) -> Connection:
+    def login() -> kopf.ConnectionInfo:
+        return kopf.ConnectionInfo(server=address, token=token.read_text().strip() if token else None)
+
+    return Connection(address, ssl.create_default_context(), Credentials(login), "davit-system")
 
 
 @pytest.fixture
@@ -298,7 +300,7 @@ async def test_a_base_path_is_kept(address: str, server: Server) -> None:
 async def test_a_rotated_token_is_read_again_after_a_401(address: str, server: Server, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("old\n")
-    client = connection(address, BearerTokenFileAuth(str(token))).client("x")
+    client = connection(address, token).client("x")
     server.answer({})
     await client.get(CONFIG_MAP, KEY)
     token.write_text("new\n")
@@ -313,7 +315,7 @@ async def test_a_rotated_token_is_read_again_after_a_401(address: str, server: S
 
 
 async def test_a_token_that_stays_refused_is_forbidden(address: str, server: Server) -> None:
-    client = connection(address, BearerTokenFileAuth("/nowhere")).client("x")
+    client = connection(address, Path("/nowhere")).client("x")
     with pytest.raises(Transient, match="no credentials"):
         await client.get(CONFIG_MAP, KEY)
     await client.close()
@@ -328,7 +330,7 @@ def test_a_kubeconfig_is_read(tmp_path: Path) -> None:
     found = Connection.load(str(config))
     assert (found.server, found.namespace) == ("https://example:6443", "home")
     assert found.tls.verify_mode == ssl.CERT_NONE
-    assert found.auth is not None
+    assert found.credentials.token(refused=False) == "secret"
 
 
 def test_no_way_to_the_server_is_fatal(tmp_path: Path) -> None:
