@@ -18,7 +18,7 @@ from urllib.request import urlopen
 from davit.model import Kind
 
 REPO = Path(__file__).resolve().parents[3]
-PATIENCE = 30.0
+PATIENCE = 90.0
 """Seconds after which an expectation has failed; generous, for machines under load."""
 
 
