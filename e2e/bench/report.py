@@ -52,7 +52,7 @@ def _middle(values: Sequence[float], unit: str) -> str:
     if not values:
         return "-"
     spread = f" ({_number(min(values))}-{_number(max(values))})" if len(values) > 1 else ""
-    return f"{_number(median(values))}{f" {unit}" if unit else ""}{spread}"
+    return _number(median(values)) + (f" {unit}" if unit else "") + spread
 
 
 def _number(value: float) -> str:
