@@ -61,7 +61,7 @@ type: $(STAMP) ## mypy, strict
 
 .PHONY: unit
 unit: $(STAMP) ## Pure rooms and fakes, in random order, five seconds a test at most
-	$(PY) -m pytest platform operators ci -m "not api" --timeout=5 -q
+	$(PY) -m pytest platform operators ci e2e/support e2e/bench -m "not api" --timeout=5 -q
 
 .PHONY: api
 api: $(STAMP) ## Against a real kube-apiserver and etcd, without nodes

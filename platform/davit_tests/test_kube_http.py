@@ -330,7 +330,7 @@ def test_a_kubeconfig_is_read(tmp_path: Path) -> None:
     found = Connection.load(str(config))
     assert (found.server, found.namespace) == ("https://example:6443", "home")
     assert found.tls.verify_mode == ssl.CERT_NONE
-    assert found.credentials.token(refused=False) == "secret"
+    assert found.credentials.token() == "secret"
 
 
 def test_no_way_to_the_server_is_fatal(tmp_path: Path) -> None:

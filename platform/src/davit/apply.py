@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from davit.errors import Blocked
+from davit.errors import Blocked, Rejected, Transient
 from davit.kube.client import Client
 from davit.kube.kinds import kind_of
 from davit.kube.quantity import same_quantity
@@ -88,9 +88,17 @@ async def _apply_one(client: Client, manager: str, owner: Manifest, live: Manife
         live = await client.apply(kind, desired)
     # Additions go first: a stranger's list item may clash with the one of ours that it replaced.
     if found := drift(desired, live, manager).operations():
-        live = await client.patch(kind, _key(desired), found)
+        live = await _patch(client, kind, desired, found)
     if drift(desired, live, manager).apply:
         await client.apply(kind, desired)
+
+
+async def _patch(client: Client, kind: Kind, desired: Manifest, operations: Sequence[Operation]) -> Manifest:
+    try:
+        return await client.patch(kind, _key(desired), operations)
+    except Rejected as error:
+        # What the patch points at went away since it was read.
+        raise Transient(str(error)) from error
 
 
 def _refuse_stranger(live: Manifest, desired: Manifest, owner: Manifest) -> None:

@@ -165,15 +165,18 @@ def _identity(resource: Mapping[str, Any]) -> tuple[str, int, bool]:
 async def write_status(client: Client, kind: Kind, resource: Manifest, status: Mapping[str, Any]) -> None:
     """Write the whole status unless it is what the resource has; the resource in hand is brought up to date.
 
-    The uid is sent along, so that a resource that was deleted and made anew never gets its predecessor's status.
+    The resourceVersion is the precondition, so that a resource that was deleted and made anew never gets its
+    predecessor's status (the API server ignores a uid here); `Transient` when somebody was faster.
     """
     _publish(kind, resource, status)
     if resource.get("status") == status:
         return
-    metadata = {key: resource["metadata"][key] for key in ("name", "namespace", "uid") if key in resource["metadata"]}
+    kept = ("name", "namespace", "resourceVersion")
+    metadata = {key: resource["metadata"][key] for key in kept if key in resource["metadata"]}
     body: Manifest = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, "status": dict(status)}
-    await client.apply(kind, body, subresource="status")
+    written = await client.apply(kind, body, subresource="status")
     resource["status"] = dict(status)
+    resource["metadata"]["resourceVersion"] = written["metadata"]["resourceVersion"]
 
 
 def _publish(kind: Kind, resource: Manifest, status: Mapping[str, Any]) -> None:

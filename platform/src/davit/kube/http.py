@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import ssl
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -52,6 +53,8 @@ _METHODS = {
 Login = Callable[[], kopf.ConnectionInfo]
 """Reads credentials anew, since tokens are rotated; raises what reading files raises."""
 _LOGIN_ERRORS = (kopf.LoginError, OSError, KeyError, TypeError, ValueError, yaml.YAMLError)
+_ENVIRONMENT = threading.Lock()
+"""kopf's thread logs in too."""
 _IN_CLUSTER = "https://kubernetes.default.svc"
 
 
@@ -60,16 +63,24 @@ class Credentials:
 
     def __init__(self, login: Login) -> None:
         self._login = login
+        self._read = False
         self._token: str | None = None
 
-    def token(self, *, refused: bool) -> str | None:
-        """The token to send; `refused` after a 401. Raises `Transient` when it can't be read."""
-        if self._token is None or refused:
-            try:
-                self._token = self._login().token
-            except _LOGIN_ERRORS as error:
-                raise Transient(f"no credentials for the API server: {error}") from error
+    def token(self) -> str | None:
+        """The token to send; raises `Transient` when it can't be read."""
+        if not self._read:
+            self.renew()
         return self._token
+
+    def renew(self) -> bool:
+        """Read it again after a 401; whether it is another one now."""
+        before = self._token
+        try:
+            self._token = self._login().token
+        except _LOGIN_ERRORS as error:
+            raise Transient(f"no credentials for the API server: {error}") from error
+        self._read = True
+        return self._token != before
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,25 +131,24 @@ class Connection:
         )
 
     async def _authorized(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-        self._authorize(request, refused=False)
+        self._authorize(request)
         response = await send(request)
-        if response.status == HTTPStatus.UNAUTHORIZED and self._authorize(request, refused=True):
+        if response.status == HTTPStatus.UNAUTHORIZED and self.credentials.renew():
             response.close()
+            self._authorize(request)
             response = await send(request)
         return response
 
-    def _authorize(self, request: aiohttp.ClientRequest, *, refused: bool) -> bool:
-        token = self.credentials.token(refused=refused)
-        if token is not None:
+    def _authorize(self, request: aiohttp.ClientRequest) -> None:
+        if (token := self.credentials.token()) is not None:
             request.headers["Authorization"] = f"Bearer {token}"
-        return token is not None
 
 
 def _login(kubeconfig: str | None) -> kopf.ConnectionInfo:
     settings = kopf.OperatorSettings()
     found = None if kubeconfig else kopf.login_with_service_account(settings=settings)
     if found is None:
-        with _kubeconfig(kubeconfig):
+        with _ENVIRONMENT, _kubeconfig(kubeconfig):
             found = kopf.login_with_kubeconfig(settings=settings)
     if found is None:
         raise kopf.LoginError("neither a service account nor a kubeconfig was found")
