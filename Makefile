@@ -66,7 +66,7 @@ unit: $(STAMP) ## Pure rooms and fakes, in random order, five seconds a test at 
 .PHONY: api
 api: $(STAMP) ## Against a real kube-apiserver and etcd, without nodes
 	$(PY) -m ci.tools build kubernetes etcd36
-	$(PY) -m pytest platform operators ci -m api --timeout=180 -q
+	$(PY) -m pytest platform operators ci -m api --timeout=180 -q -n 2
 
 .PHONY: charts
 charts: $(STAMP) ## The charts' rules and goldens, on Helm 3 and 4
