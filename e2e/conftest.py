@@ -167,7 +167,7 @@ def _as_the_chart_says(installation: Installation, helm: Helm, settings: Setting
         installation.scale(1, wait=False)
     if settings.mode != "installed":
         release.install(helm, settings)
-    installation.wait_ready()
+    installation.renew()
 
 
 @contextmanager

@@ -133,7 +133,7 @@ def test_killed_again_and_again(cluster: EtcdCluster, restored_operator: Install
         cluster.edit(size=5)
         for size in range(2, 6):
             caught(cluster, f"{size} members", partial(has_grown_to, size))
-            restored_operator.kill(cluster.sandbox)
+            restored_operator.kill(cluster.sandbox, replace=True)
             restored_operator.wait_ready()
         cluster.wait_ready(seconds=300)
         etcd.settled(cluster, 5)

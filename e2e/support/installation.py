@@ -71,12 +71,24 @@ class Installation:
         """Back again."""
         self.scale(replicas)
 
-    def kill(self, sandbox: Sandbox, pod: str | None = None) -> list[str]:
-        """SIGKILL to one replica or all; Kubernetes restarts the containers. Returns the pods; does not wait."""
+    def kill(self, sandbox: Sandbox, pod: str | None = None, *, replace: bool = False) -> list[str]:
+        """SIGKILL to one replica or all, whose containers are restarted; returns the pods, does not wait.
+
+        `replace` deletes the pods too: a container that is killed often is restarted ever later.
+        """
         names = [pod] if pod else [str(p["metadata"]["name"]) for p in self.pods()]
         for name in names:
             signals.send(sandbox, self.namespace, name, SIGKILL)
+            if replace:
+                self.kube.delete(POD, self.namespace, name, grace=0)
         return names
+
+    def renew(self) -> None:
+        """Replace pods whose containers were restarted, so that no test inherits their back-off."""
+        for pod in self.pods():
+            if any(s["restartCount"] for s in dig(pod, "status", "containerStatuses") or []):
+                self.kube.delete(POD, self.namespace, pod["metadata"]["name"])
+        self.wait_ready(int(self.deployment()["spec"]["replicas"]))
 
     def holder(self) -> str:
         """Which pod holds the Lease, empty when none does."""
@@ -85,8 +97,3 @@ class Installation:
         identity = str(dig(mine[0], "spec", "holderIdentity") or "") if mine else ""
         names = [str(pod["metadata"]["name"]) for pod in self.pods()]
         return next((name for name in names if name in identity), "")
-
-    def restarts(self) -> int:
-        """How often any container of the present pods was restarted."""
-        statuses = (s for pod in self.pods() for s in dig(pod, "status", "containerStatuses") or [])
-        return sum(int(status["restartCount"]) for status in statuses)

@@ -10,6 +10,7 @@ from e2e.support.helm import Helm
 from e2e.support.installation import Installation
 from e2e.support.kinds import CRD, PDB, STATEFUL_SET
 from e2e.support.settings import Settings
+from e2e.support.wait import until
 
 pytestmark = pytest.mark.serial
 
@@ -59,7 +60,7 @@ def test_uninstall_leaves_operands_and_crds(
     before = operands(cluster)
     with traffic.running(cluster) as flow:
         release.uninstall(helm, settings)
-        assert not restored_operator.pods()
+        until("the operator's pods are gone", restored_operator.pods, lambda pods: not pods, deadline=60)
         flow.flow()
         assert cluster.sandbox.kube.get(CRD, None, "etcdclusters.etcd.davit.dev")
         assert cluster.find()

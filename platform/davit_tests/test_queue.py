@@ -434,3 +434,28 @@ def test_results_and_durations_are_counted() -> None:
     assert value("davit_reconcile_total", result="success") == 1.0
     assert value("davit_reconcile_total", result="transient") == 1.0
     assert value("davit_reconcile_duration_seconds_sum") == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_cancellation_that_meets_an_event_ends_the_workers(turns: int) -> None:
+    """asyncio.wait_for swallowed it (bpo-37658): a leader that had lost its lease in a freeze went on working."""
+
+    async def reconcile(key: str) -> None:
+        del key
+
+    waiting = queue()
+    waiting.add_after("later", 1000.0, 0.0)
+    workers = Workers(waiting, reconcile, 1, operator="test", describe=lambda key: {"key": key}, clock=lambda: 0.0)
+    task = asyncio.create_task(workers.run())
+    await turn(5)
+    workers.add("event", HIGH)
+    await turn(turns)
+    task.cancel()
+    ended, _ = await asyncio.wait({task}, timeout=1.0)
+    assert ended
+
+
+async def turn(times: int) -> None:
+    """Let the event loop run what is ready, so many times."""
+    for _ in range(times):
+        await asyncio.sleep(0)

@@ -161,7 +161,7 @@ async def test_a_destructive_action_is_done_by_the_second_look() -> None:
 
 
 async def test_others_need_no_second_look() -> None:
-    stage = Stage(Plan(actions=(Do(),)), lease=lambda: False)
+    stage = Stage(Plan(actions=(Do(),)))
     await stage.run(KEY)
     assert stage.operator.log[-1] == "execute 1"
 
@@ -222,11 +222,15 @@ async def test_a_deleted_resource_stops_it() -> None:
     assert not stage.executed
 
 
-async def test_a_lost_lease_stops_it() -> None:
-    stage = Stage(HARSH, lease=lambda: False)
-    with pytest.raises(Transient, match="another operator holds the lease"):
+@pytest.mark.parametrize(("asked", "written"), [(1, 0), (2, 0), (3, 1), (4, 1)])
+async def test_a_lost_lease_stops_a_pass_before_its_next_write(asked: int, written: int) -> None:
+    """Asked at the beginning, before the manifests, before the action and before the status."""
+    answers = iter([True] * (asked - 1))
+    stage = Stage(Plan((config("a"),), (Do(reason=""),)), lease=lambda: next(answers, False))
+    with pytest.raises(Fatal, match="lease"):
         await stage.run(KEY)
-    assert not stage.executed
+    assert len(stage.client.writes) == written
+    assert stage.executed is (asked == 4)
 
 
 async def test_a_quiet_action_posts_no_event() -> None:

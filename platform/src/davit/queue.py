@@ -210,6 +210,7 @@ class Workers(Generic[K]):
                 task.result()
         finally:
             self._running_since = None
+            self.stop()
             stop.cancel()
             for task in tasks:
                 task.cancel()
@@ -246,8 +247,11 @@ class Workers(Generic[K]):
                 return key
             self._changed.clear()
             due = self._queue.next_due()
+            # Not wait_for: before Python 3.12 it swallows a cancellation that meets the event (bpo-37658), and a
+            # worker that outlives its lease would act beside the new leader.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), None if due is None else due - self._clock())
+                async with asyncio.timeout(None if due is None else due - self._clock()):
+                    await self._changed.wait()
         return None
 
     async def _attempt(self, key: K) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from davit import apply, metrics
-from davit.errors import Blocked, DavitError, Invalid, Transient
+from davit.errors import Blocked, DavitError, Fatal, Invalid, Transient
 from davit.kube.client import Client
 from davit.model import Action, Key, Kind, Manifest, Notice, Outcome, Plan
 
@@ -60,7 +60,7 @@ class Operator(Protocol[D, S]):
 
 @dataclass(frozen=True, slots=True)
 class Reconciler(Generic[D, S]):
-    """Runs the pipeline for one operator; `holds_lease` is asked before every destructive step."""
+    """Runs the pipeline for one operator; `holds_lease` is asked before every write."""
 
     operator: Operator[D, S]
     client: Client
@@ -72,12 +72,14 @@ class Reconciler(Generic[D, S]):
 
         Raises `Transient` so that the queue backs off: after the status is written, unless nothing new could be read.
         """
+        self._must_lead()
         resource = await self.client.get(self.operator.kind, key)
         if resource is None or resource["metadata"].get("deletionTimestamp"):
             return None
         outcome = await self._run(resource)
         if outcome.plan is None and isinstance(outcome.error, Transient) and resource.get("status", {}).get("conditions"):
             raise outcome.error
+        self._must_lead()
         await write_status(self.client, self.operator.kind, resource, self._status(resource, outcome))
         return await self._settle(resource, outcome)
 
@@ -90,6 +92,8 @@ class Reconciler(Generic[D, S]):
             snapshot = await self.operator.observe(domain, resource)
             plan = self.operator.plan(domain, snapshot, self.clock())
             await self._carry_out(resource, domain, snapshot, plan)
+        except Fatal:
+            raise
         except DavitError as error:
             return Outcome(domain, snapshot, plan, error)
         return Outcome(domain, snapshot, plan, invalid)
@@ -104,6 +108,7 @@ class Reconciler(Generic[D, S]):
             return error.fallback, error
 
     async def _carry_out(self, resource: Manifest, domain: D, snapshot: S, plan: Plan) -> None:
+        self._must_lead()
         if plan.intent:
             await write_status(self.client, self.operator.kind, resource, {**resource.get("status", {}), **plan.intent})
         children = snapshot.children
@@ -117,6 +122,7 @@ class Reconciler(Generic[D, S]):
     async def _act(self, resource: Manifest, domain: D, snapshot: S, action: Action) -> None:
         if action.destructive:
             domain, snapshot = await self._gate(resource, action)
+        self._must_lead()
         if action.reason:
             await self.client.event(resource, Notice(action.reason, action.message))
         await self.operator.execute(action, domain, snapshot)
@@ -131,9 +137,12 @@ class Reconciler(Generic[D, S]):
         snapshot = await self.operator.observe(domain, live)
         if action not in self.operator.plan(domain, snapshot, self.clock()).actions:
             raise Transient(f"not done, no longer called for on a second look: {action.message}", retry_after=1.0)
-        if not self.holds_lease():
-            raise Transient(f"not done, another operator holds the lease: {action.message}")
         return domain, snapshot
+
+    def _must_lead(self) -> None:
+        """Asked before every write: a process that was frozen wakes in the middle of a pass, beside a new leader."""
+        if not self.holds_lease():
+            raise Fatal("another process may hold the lease by now")
 
     def _status(self, resource: Manifest, outcome: Outcome[D, S]) -> dict[str, Any]:
         return self.operator.status(resource, outcome, self.clock())
