@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ MARKERS = (
     "ci: the slice that every change runs",
     "serial: stops, kills or upgrades the operator that all tests share; not with -n",
     "expected_log(*patterns): errors in the operator's log that the test provokes",
-    "e2e: needs a cluster; every test that takes the kube fixture has it by itself",
+    "e2e: needs a cluster; every test that takes the settings fixture has it by itself",
 )
 DEADLINE = 900
 """Seconds for one test, as a net below the deadlines of its waits."""
@@ -36,6 +37,8 @@ reports = pytest.StashKey[dict[str, pytest.TestReport]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Markers are declared here, so that the suite can be run with any pytest configuration."""
+    # Its warnings of every retry would drown the report when the API server is away.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
 
@@ -45,7 +48,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Tests of the shared operator must not run beside others: refuse rather than fail at random."""
     workers = getattr(config, "workerinput", {}).get("workercount", 1)
     for item in items:
-        if "kube" in getattr(item, "fixturenames", ()):
+        if "settings" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.timeout(DEADLINE))
         if workers > 1 and item.get_closest_marker("serial") and not config.option.markexpr:
