@@ -13,8 +13,12 @@ from e2e.support.kube import Json, dig
 from e2e.support.sandbox import LABEL, Sandbox, create_pod, scripts
 
 
+class NobodyHit(AssertionError):
+    """The container has no process any more."""
+
+
 def send(sandbox: Sandbox, namespace: str, pod: str, number: signal.Signals) -> None:
-    """Signal every process of a pod's first container; an AssertionError when there is none."""
+    """Signal every process of a pod's first container; `NobodyHit` when there is none."""
     found = sandbox.kube.read(POD, namespace, pod)
     status = (dig(found, "status", "containerStatuses") or [{}])[0]
     container = str(status.get("containerID", "")).partition("://")[2]
@@ -22,7 +26,7 @@ def send(sandbox: Sandbox, namespace: str, pod: str, number: signal.Signals) -> 
     argv = ["python3", "-m", "e2e.support.pod.signals", container, str(int(number))]
     done = sandbox.kube.exec(privileged(sandbox), sender, "main", argv)
     if not container or done.code != 0:
-        raise AssertionError(f"{number.name} to {namespace}/{pod} ({container or 'not started'}): {done.out}{done.err}")
+        raise NobodyHit(f"{number.name} to {namespace}/{pod} ({container or 'not started'}): {done.out}{done.err}")
 
 
 def prepare(sandbox: Sandbox, node: str) -> str:
