@@ -22,7 +22,10 @@ pytestmark = pytest.mark.serial
 def test_one_of_two_acts_and_the_other_takes_over(
     cluster: EtcdCluster, restored_operator: Installation, operator_log: Follower
 ) -> None:
-    """The holder of the Lease does the work; it is killed, and the standby does the next."""
+    """The holder of the Lease does the work; it is killed with its pod, and the standby does the next.
+
+    Of a pod that stays the container is started anew, and takes the Lease over from itself before the standby may.
+    """
     operator = restored_operator
     operator.scale(2)
     first = until("a holder of the Lease", operator.holder, deadline=60)
@@ -39,7 +42,7 @@ def test_one_of_two_acts_and_the_other_takes_over(
 
     with traffic.running(cluster):
         mark, killed = operator_log.mark(), time.monotonic()
-        operator.kill(cluster.sandbox, first)
+        operator.kill(cluster.sandbox, first, replace=True)
         second = until("another holder", operator.holder, lambda now: now not in ("", first), deadline=90, every=0.1)
         cluster.sandbox.note(f"the Lease was taken over after {time.monotonic() - killed:.1f} s")
         cluster.edit(size=3)

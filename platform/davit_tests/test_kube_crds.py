@@ -107,14 +107,29 @@ def test_a_strangers_crd_is_not_written(caplog: pytest.LogCaptureFixture) -> Non
     assert "not ours" in caplog.text
 
 
-@pytest.mark.parametrize("error", [Blocked("Forbidden", "no rights"), Rejected("storedVersions")])
-def test_refusals_are_logged_and_the_next_crd_is_tried(error: Blocked, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (Blocked("Forbidden", "no rights"), "set crds.maintain to false"),
+        (Rejected("storedVersions"), "change what it objects to"),
+    ],
+)
+def test_refusals_are_told_with_a_remedy_and_the_next_crd_is_tried(error: Blocked, remedy: str) -> None:
     client = ApiServer()
     client.fail_write(1, before=True, error=error)
     other = {**crd(), "metadata": {"name": "other"}}
-    faketime.run(maintain(client, [other, crd()], "1.0.0"))
+    (refusal,) = faketime.run(maintain(client, [other, crd()], "1.0.0"))
     assert set(client.objects) == {(CRD, Key("", NAME))}
-    assert str(error) in caplog.text
+    assert refusal.crd == other
+    assert str(error) in refusal.why
+    assert remedy in refusal.why
+
+
+def test_what_is_taken_or_left_on_purpose_is_no_refusal() -> None:
+    assert faketime.run(maintain(ApiServer(), [crd()], "1.0.0")) == []
+    strangers = FakeClient()
+    strangers.put(CRD, crd())
+    assert faketime.run(maintain(strangers, [crd()], "1.0.0")) == []
 
 
 def test_an_unreachable_server_is_the_callers_matter() -> None:

@@ -37,6 +37,27 @@ def test_decide(lease: Manifest | None, observed_at: float, now: float, expected
     assert decide(lease, "me", observed_at, now) == expected
 
 
+@pytest.mark.parametrize(
+    ("holder", "expected"),
+    [
+        ("davit-1_uid-a_old", Acquire("davit-1_uid-a_old", ended=True)),
+        ("davit-1_uid-a_new", Renew()),
+        ("davit-1_uid-b_old", Wait("davit-1_uid-b_old")),
+        ("davit-1_uid-ab_old", Wait("davit-1_uid-ab_old")),
+        ("davit-10_uid-a_old", Wait("davit-10_uid-a_old")),
+        ("davit-1_old", Wait("davit-1_old")),
+        ("", Acquire()),
+    ],
+)
+def test_only_a_process_of_the_very_same_pod_is_known_to_have_ended(holder: str, expected: object) -> None:
+    """A pod that was made anew under its name has another uid, and the old one may still run on a node that is cut off."""
+    assert decide(lease_of(holder), "davit-1_uid-a_new", 0.0, 1.0, "davit-1_uid-a_") == expected
+
+
+def test_an_expired_lease_of_the_same_pod_is_no_reason_to_wait() -> None:
+    assert decide(lease_of("davit-1_uid-a_old"), "me", 0.0, 1e6, "davit-1_uid-a_") == Acquire("davit-1_uid-a_old", ended=True)
+
+
 def test_a_foreign_clock_decides_nothing() -> None:
     ancient = lease_of("other", renewTime="1999-01-01T00:00:00.000000Z")
     assert decide(ancient, "me", 0.0, 1.0) == Wait("other")
@@ -58,8 +79,9 @@ def test_a_new_claim_counts_as_a_transition_and_a_renewal_does_not() -> None:
     assert taken["spec"]["acquireTime"] == "2026-11-18T11:07:10.500000Z"
 
 
-def lease(client: FakeClient, identity: str) -> Lease:
-    return Lease(client, KEY.name, KEY.namespace, identity, clock=faketime.now, wall=lambda: UNIX + faketime.now())
+def lease(client: FakeClient, identity: str, own: str = "") -> Lease:
+    wall = lambda: UNIX + faketime.now()  # noqa: E731
+    return Lease(client, KEY.name, KEY.namespace, identity, own=own, clock=faketime.now, wall=wall)
 
 
 def holder(client: FakeClient) -> str:
@@ -97,6 +119,51 @@ def test_a_silent_leader_is_replaced_after_the_duration_and_notices() -> None:
         assert not one.held()
         with pytest.raises(Fatal, match="is lost"):
             await one.hold()
+
+    faketime.run(scenario())
+
+
+def test_a_restarted_container_leads_again_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> float:
+        client = FakeClient()
+        await lease(client, "pod_uid_killed", "pod_uid_").acquire()
+        began = faketime.now()
+        again = lease(client, "pod_uid_restarted", "pod_uid_")
+        await again.acquire()
+        assert again.held()
+        assert holder(client) == "pod_uid_restarted"
+        assert client.objects[LEASE, KEY]["spec"]["leaseTransitions"] == 1
+        return faketime.now() - began
+
+    with caplog.at_level(logging.INFO):
+        assert faketime.run(scenario()) == 0.0
+    assert "taking over from pod_uid_killed, which ran in this pod and has ended" in caplog.text
+
+
+def test_a_restarted_container_does_not_take_the_lease_of_a_standby_that_took_over() -> None:
+    async def scenario() -> None:
+        client = FakeClient()
+        await lease(client, "other_uid2_x", "other_uid2_").acquire()
+        waiting = asyncio.create_task(lease(client, "pod_uid_restarted", "pod_uid_").acquire())
+        await asyncio.sleep(RENEW_DEADLINE)
+        assert not waiting.done()
+        assert holder(client) == "other_uid2_x"
+        waiting.cancel()
+
+    faketime.run(scenario())
+
+
+def test_who_has_led_takes_another_process_of_its_pod_for_alive() -> None:
+    """Two of the same pod can't be; if somebody brings it about, the later one leads, and they do not take turns."""
+
+    async def scenario() -> None:
+        client = FakeClient()
+        one, two = lease(client, "pod_uid_one", "pod_uid_"), lease(client, "pod_uid_two", "pod_uid_")
+        await one.acquire()
+        await two.acquire()
+        with pytest.raises(Fatal, match="pod_uid_two holds it"):
+            await one.hold()
+        assert holder(client) == "pod_uid_two"
 
     faketime.run(scenario())
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -8,12 +9,12 @@ from typing import Any
 
 import pytest
 from davit import metrics
-from davit.errors import Fatal, Transient
-from davit.kube.client import Client
+from davit.errors import Blocked, DavitError, Fatal, Rejected, Transient
+from davit.kube.crds import CRD
 from davit.kube.kinds import POD
 from davit.lease import LEASE, Lease
 from davit.model import Key, Kind, Manifest, Watch
-from davit.process import Process, Runtime, Timings, first
+from davit.process import Host, Process, Runtime, Timings, first, identity
 from davit.routing import Controller
 from davit.settings import Settings
 from davit.testing.fake_client import FakeClient
@@ -31,8 +32,8 @@ def toy(name: str = "a") -> Manifest:
 PATHS = ("/apis/test.davit.dev/v1/toys", "/api/v1/pods")
 
 
-def owner(manifest: Manifest) -> Key:
-    return Key(manifest["metadata"]["namespace"], manifest["metadata"]["labels"]["toy"])
+def owner(manifest: Manifest) -> tuple[Key]:
+    return (Key(manifest["metadata"]["namespace"], manifest["metadata"]["labels"]["toy"]),)
 
 
 class FakeSource:
@@ -69,6 +70,7 @@ class World:
         identity: str = "one",
         reconcile: Callable[[Key], Awaitable[float | None]] | None = None,
         namespaces: tuple[str, ...] | None = None,
+        crds: Iterable[Manifest] = (),
     ) -> None:
         self.client = client or FakeClient()
         self.source = FakeSource()
@@ -77,7 +79,7 @@ class World:
         self.lease = Lease(self.client, "toy", "home", identity, clock=faketime.now, wall=faketime.now)
         controllers = [Controller(TOY, reconcile or self.reconcile, (Watch(POD, owner, {"app": "toy"}),))]
         settings = Settings(namespaces=namespaces, workers=2)
-        runtime = Runtime("toy", "1.0", _unused, lambda: ())
+        runtime = Runtime("toy", "1.0", _unused, lambda: crds)
         self.process = self.source.process = Process(
             runtime, settings, Timings(),
             client=self.client, lease=self.lease, controllers=controllers, clock=faketime.now,
@@ -99,7 +101,7 @@ class World:
 
 
 @asynccontextmanager
-async def _unused(client: Client, holds_lease: Callable[[], bool]) -> AsyncIterator[Sequence[Controller]]:
+async def _unused(host: Host) -> AsyncIterator[Sequence[Controller]]:
     yield ()
 
 
@@ -301,6 +303,69 @@ def test_a_crd_that_goes_is_noticed() -> None:
     faketime.run(scenario())
 
 
+CRD_OF_TOYS: Manifest = {"apiVersion": CRD.api_version, "kind": CRD.kind, "metadata": {"name": "toys.test.davit.dev"}}
+
+
+class Picky(FakeClient):
+    """Refuses to write CRDs until told otherwise; notes when it was asked."""
+
+    def __init__(self, error: DavitError) -> None:
+        super().__init__()
+        self.refusal: DavitError | None = error
+        self.asked: list[float] = []
+
+    async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "") -> Manifest:
+        if kind == CRD:
+            self.asked.append(faketime.now())
+            if self.refusal:
+                raise self.refusal
+            manifest = {**manifest, "status": {"conditions": [{"type": "Established", "status": "True"}]}}
+        return await super().apply(kind, manifest, subresource=subresource)
+
+
+@pytest.mark.parametrize(
+    "error", [Rejected("status.storedVersions: Invalid value"), Blocked("Forbidden", "no rights"), Transient("a webhook is away")]
+)
+def test_a_refused_crd_is_tried_again_while_the_one_that_is_served_does(
+    error: DavitError, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        client = Picky(error)
+        world = World(client, crds=[CRD_OF_TOYS])
+        await asyncio.sleep(1.0)
+        assert world.source.watched == [{TOY, POD}]
+        world.process.seen(TOY, "ADDED", toy())
+        await asyncio.sleep(3600.0)
+        assert world.passes[:1] == [A]
+        client.refusal = None
+        await asyncio.sleep(700.0)
+        assert client.objects[CRD, Key("", "toys.test.davit.dev")]
+        tries = len(client.asked)
+        await asyncio.sleep(3600.0)
+        assert len(client.asked) == tries
+        assert world.source.watched == [{TOY, POD}]
+        await world.end()
+
+    faketime.run(scenario())
+    assert str(error) in caplog.text
+
+
+def test_a_refused_crd_is_tried_ever_more_slowly_and_its_remedy_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        client = Picky(Rejected("status.storedVersions: Invalid value"))
+        world = World(client, crds=[CRD_OF_TOYS])
+        await asyncio.sleep(7200.0)
+        pauses = [later - earlier for earlier, later in itertools.pairwise(client.asked)]
+        assert pauses[:3] == [5.0, 10.0, 20.0]
+        assert max(pauses) == 600.0
+        await world.end()
+
+    faketime.run(scenario())
+    (said,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert said.startswith("the CRD toys.test.davit.dev stays as it is: status.storedVersions: Invalid value; ")
+    assert "change what it objects to" in said
+
+
 def test_nothing_served_at_all_is_waited_for_too() -> None:
     async def scenario() -> None:
         client = FakeClient()
@@ -444,3 +509,20 @@ def test_first_ends_the_others_and_raises() -> None:
         faketime.run(first(forever(), failing()))
     faketime.run(first(forever(), fine()))
     assert ended == ["cancelled", "cancelled"]
+
+
+def test_the_holders_name_tells_the_pod_and_nobody_has_it_twice() -> None:
+    settings = Settings(pod="davit-1", pod_uid="f7e6")
+    (one, own), (two, same) = identity("toy", settings), identity("toy", settings)
+    assert own == same == "davit-1_f7e6_"
+    assert one != two
+    assert one.startswith(own)
+    assert two.startswith(own)
+
+
+@pytest.mark.parametrize("settings", [Settings(), Settings(pod="davit-1")])
+def test_without_the_pods_uid_no_holder_counts_as_ended(settings: Settings) -> None:
+    """The pod's name alone may be the machine's, on which another process may well run."""
+    name, own = identity("toy", settings)
+    assert own == ""
+    assert name.startswith(f"{settings.pod or 'toy'}_")

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from davit.kube.quantity import parse_quantity, same_quantity
+from davit.kube.quantity import normal_quantity, parse_quantity, same_quantity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,3 +55,38 @@ def test_other_things_are_not_the_same(one: Any, other: Any) -> None:
 def test_never_raises_anything_else(one: str, other: str) -> None:
     assert same_quantity(one, other) in (True, False)
     assert same_quantity(other, one) == same_quantity(one, other)
+
+
+@pytest.mark.parametrize(
+    ("written", "normal"),
+    [
+        (1, "1"), ("1", "1"), ("1000m", "1"), (0.5, "500m"), ("0.5", "500m"), (".1", "100m"), ("20m", "20m"), ("1.5", "1500m"),
+        ("1Gi", "1Gi"), ("1024Mi", "1Gi"), (1 << 30, "1Gi"), ("1.5Gi", "1536Mi"), ("128Mi", "128Mi"), ("1000Mi", "1000Mi"),
+        ("512M", "512M"), ("1e3", "1k"), ("1G", "1G"), ("1000", "1k"), ("0", "0"), ("0.0Gi", "0"), (0, "0"), ("-1000m", "-1"),
+        ("100n", "100n"), ("0.1n", "1n"), ("1Ei", "1Ei"), ("2E", "2E"),
+    ],
+)  # fmt: skip
+def test_one_spelling_for_all_of_equal_value(written: Any, normal: str) -> None:
+    assert normal_quantity(written) == normal
+
+
+QUANTITIES = st.builds(
+    "{}{}".format,
+    st.one_of(st.integers(-5000, 5000), st.decimals(-99, 99, places=3)),
+    st.sampled_from(["", "m", "u", "k", "M", "G", "T", "Ki", "Mi", "Gi", "Ti", "e3", "E-2"]),
+)
+
+
+@given(QUANTITIES, QUANTITIES)
+@settings(derandomize=True, max_examples=300, deadline=None)
+def test_the_normal_spelling_keeps_the_value_and_tells_values_apart(one: str, other: str) -> None:
+    normal = normal_quantity(one)
+    assert same_quantity(normal, one)
+    assert normal_quantity(normal) == normal
+    assert (normal == normal_quantity(other)) == same_quantity(one, other)
+
+
+@pytest.mark.parametrize("text", ["1GB", "", "1e99", None, True])
+def test_no_normal_spelling_of_what_is_no_quantity(text: Any) -> None:
+    with pytest.raises(ValueError, match="quantity"):
+        normal_quantity(text)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,15 +17,16 @@ async def nothing(_: Key) -> None:
 
 
 def by_label(label: str) -> Any:
-    def key(manifest: Manifest) -> Key | None:
-        name = manifest["metadata"].get("labels", {}).get(label)
-        return Key(manifest["metadata"]["namespace"], name) if name else None
+    def keys(manifest: Manifest) -> Iterator[Key]:
+        for name in manifest["metadata"].get("labels", {}).get(label, "").split():
+            yield Key(manifest["metadata"]["namespace"], name)
 
-    return key
+    return keys
 
 
-def broken(manifest: Manifest) -> Key | None:
-    return Key("", manifest["nowhere"])
+def broken(manifest: Manifest) -> Iterator[Key]:
+    yield Key("", "first")
+    yield Key("", manifest["nowhere"])
 
 
 def secret(**labels: str) -> Manifest:
@@ -69,6 +71,11 @@ def test_one_object_can_wake_several() -> None:
         Target(CLUSTER, Key("shop", "orders")),
         Target(BACKUP, Key("shop", "nightly")),
     ]
+
+
+def test_one_row_can_wake_several() -> None:
+    shared = secret(managed="us", tier="etcd", cluster="orders bills")
+    assert list(ROUTES.targets(POD, shared)) == [Target(CLUSTER, Key("shop", name)) for name in ("orders", "bills")]
 
 
 @pytest.mark.parametrize("labels", [{}, {"cluster": "orders"}, {"managed": "them", "cluster": "orders"}, {"managed": "us"}])

@@ -27,8 +27,8 @@ async def nothing(_: Key) -> None:
     return None
 
 
-def owner(manifest: Manifest) -> Key:
-    return Key(manifest["metadata"]["namespace"], manifest["metadata"]["labels"]["toy"])
+def owner(manifest: Manifest) -> tuple[Key]:
+    return (Key(manifest["metadata"]["namespace"], manifest["metadata"]["labels"]["toy"]),)
 
 
 def process(namespaces: tuple[str, ...] | None = None) -> Process:

@@ -15,6 +15,7 @@ def test_the_environment_sets_everything() -> None:
         "DAVIT_WATCH_NAMESPACES": "a, b,,",
         "POD_NAMESPACE": "davit",
         "POD_NAME": "davit-etcd-0",
+        "POD_UID": "f7e6",
         "DAVIT_LEASE": "other",
         "DAVIT_WORKERS": "9",
         "DAVIT_PORT": "9090",
@@ -22,7 +23,7 @@ def test_the_environment_sets_everything() -> None:
         "DAVIT_KUBECONFIG": "/kube",
         "DAVIT_LOG_LEVEL": "debug",
     }
-    expected = Settings(("a", "b"), "davit", "davit-etcd-0", "other", 9, 9090, False, "/kube", "DEBUG")
+    expected = Settings(("a", "b"), "davit", "davit-etcd-0", "f7e6", "other", 9, 9090, False, "/kube", "DEBUG")
     assert Settings.parse([], environment) == expected
 
 

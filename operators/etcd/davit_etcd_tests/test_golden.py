@@ -33,6 +33,7 @@ def test_golden(scenario: str) -> None:
     snapshot = builders.snapshot(domain, golden.load(FOLDER / scenario / "observed.yaml"))
     resource["status"] = dict(snapshot.status)
     decided = plan(domain, snapshot, 0.0)
+    assert decided.manifests or not decided.prune, "a plan that applies nothing would delete every Service"
     full = FULL in resource["metadata"].get("annotations", {})
     golden.check(FOLDER / scenario / "plan.yaml", rendered(resource, domain, snapshot, decided, full=full))
 

@@ -10,7 +10,9 @@ from davit_etcd.manifests.disruption_budget import disruption_budget
 from davit_etcd.manifests.stateful_set import stateful_set
 from davit_etcd.manifests.volume import requested, volume
 from davit_etcd.model import CLUSTER_ID_ANNOTATION, CLUSTER_UID_ANNOTATION, DIGEST_ANNOTATION, ROLE_LABEL, Cluster, Member, Record
+from davit_etcd.validate import validate
 
+from davit_etcd_tests import builders
 from davit_etcd_tests.builders import cluster, snapshot
 
 VERSIONS = ["3.4.34", "3.5.10", "3.5.32", "3.6.11", "3.7.0"]
@@ -57,6 +59,15 @@ def test_every_pod_passes_pod_security_restricted(spec: dict[str, Any], version:
         assert not context.get("privileged")
         assert container["resources"]
         assert not any("hostPort" in port for port in container["ports"])
+
+
+def test_the_user_can_be_left_to_the_platform() -> None:
+    """OpenShift gives each namespace its own range of users and groups, and refuses others."""
+    domain = validate(builders.resource(), fixed_user=False)
+    context = pod(Record(domain.inputs, "established"))["spec"]["securityContext"]
+    assert not {"runAsUser", "runAsGroup", "fsGroup"} & set(context)
+    assert context["runAsNonRoot"] is True
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
 
 
 @pytest.mark.parametrize("version", VERSIONS)

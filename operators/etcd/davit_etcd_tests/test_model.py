@@ -24,6 +24,7 @@ INPUTS = st.builds(
     pod=st.dictionaries(TEXT, JSON, max_size=3).map(canonical),
     flags=st.dictionaries(TEXT, TEXT, max_size=3).map(lambda flags: tuple(sorted(flags.items()))),
     memory=st.none() | st.just("256Mi"),
+    fixed_user=st.booleans(),
 )
 RECORDS = st.builds(
     Record, INPUTS, st.sampled_from(["new", "join", "established"]), st.lists(TEXT, max_size=3).map(tuple), st.booleans()

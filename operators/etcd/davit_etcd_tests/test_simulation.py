@@ -309,6 +309,21 @@ def test_a_claim_deleted_under_a_running_pod_is_evacuated(size: int, change: dic
     assert "c-0" not in operator.world.sets
 
 
+def test_a_claim_deleted_under_a_running_pod_holds_hibernation_up() -> None:
+    operator = start()
+    operator.world.claims["c-0"].going = True
+    operator.edit(size=0)
+    for _ in range(10):
+        step(operator)
+    assert set(operator.world.pods) == {"c-0", "c-1", "c-2"}
+    assert all(not pod.going for pod in operator.world.pods.values())
+    for size in (3, 0):
+        operator.edit(size=size)
+        settle(operator)
+        arrived(operator)
+    assert "c-0" not in operator.world.sets
+
+
 def test_all_claims_deleted_under_running_pods() -> None:
     operator = start()
     for claim in operator.world.claims.values():

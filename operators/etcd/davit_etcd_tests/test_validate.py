@@ -56,6 +56,44 @@ def test_images_come_from_the_repository_or_the_override() -> None:
     assert cluster().image_of(Version(3, 6, 11)) == "quay.io/coreos/etcd:v3.6.11"
 
 
+RESOURCES = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "1536Mi"}}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"requests": {"cpu": 1, "memory": "1024Mi"}, "limits": {"memory": "1.5Gi"}},
+        {"requests": {"cpu": "1000m", "memory": 1 << 30}, "limits": {"memory": "1572864Ki"}},
+        {"requests": {"memory": "1Gi", "cpu": 1.0}, "limits": {"memory": "1610612736"}},
+    ],
+)
+def test_equal_quantities_are_no_change(written: dict[str, Any]) -> None:
+    """Or a chart that renders `cpu: 1` where another wrote `cpu: "1"` restarts every member."""
+    assert cluster(resources=written).inputs == cluster(resources=RESOURCES).inputs
+    assert json.loads(cluster(resources=written).inputs.pod) == {"resources": RESOURCES}
+
+
+def test_other_parts_of_resources_are_passed_on() -> None:
+    given = {"claims": [{"name": "disk", "request": 1}], "limits": {"example.com/disk": 1}}
+    wanted = {**given, "limits": {"example.com/disk": "1"}}
+    assert json.loads(cluster(resources=given).inputs.pod) == {"resources": wanted}
+
+
+def test_equal_sizes_of_memory_are_no_change() -> None:
+    """The limit of the tmpfs is part of the pod; members in memory would all be replaced."""
+    one, other = (cluster(storage={"type": "Memory", "size": size}) for size in ("1Gi", "1024Mi"))
+    assert one.inputs == other.inputs
+    assert one.inputs.memory == "1Gi"
+
+
+def test_who_etcd_runs_as_is_part_of_the_inputs_only_where_it_is_left_open() -> None:
+    """So that a change rolls through the members one by one, and that the default restarts nobody."""
+    fixed, left_open = (validate(builders.resource(), fixed_user=fixed).inputs for fixed in (True, False))
+    assert fixed == cluster().inputs
+    assert "fixedUser" not in fixed.to_json()
+    assert left_open.digest != fixed.digest
+
+
 def test_typed_fields_become_flags() -> None:
     found = cluster(quota="4Gi", autoCompaction={"retention": "30m"}, etcdOptions={"--heartbeat-interval": "200"})
     assert dict(found.inputs.flags) == {
@@ -165,6 +203,19 @@ def test_what_runs_is_kept_as_it_is() -> None:
     assert found.held
     assert found.size == 3
     assert found.inputs.version == Version(3, 5, 32)
+
+
+def test_what_runs_in_memory_is_kept_whatever_the_size_is_called() -> None:
+    spec = {"version": "9.9.9", "storage": {"type": "Memory", "size": "1024Mi"}}
+    found = fallback(spec, STATUS)
+    assert found is not None
+    assert found.inputs.memory == "1Gi"
+
+
+def test_what_runs_is_kept_with_the_user_that_the_platform_gives() -> None:
+    with pytest.raises(Invalid) as caught:
+        validate(builders.resource({"version": "9.9.9"}, status=STATUS), fixed_user=False)
+    assert not caught.value.fallback.inputs.fixed_user
 
 
 def test_learners_do_not_count_as_wanted() -> None:

@@ -49,7 +49,8 @@ class Operator:
             "PYTHONPATH": os.pathsep.join(str(REPO / part) for part in ("platform/src", "platform", ".")),
             "TOY": json.dumps({"group": self.toys.group, **wishes}),
         }
-        environment.pop("KUBECONFIG", None)
+        for foreign in ("KUBECONFIG", "POD_NAME", "POD_UID"):
+            environment.pop(foreign, None)
         command = [sys.executable, "-W", "error", "-m", "davit_tests.api.toy"]
         command += ["--kubeconfig", str(self.kubeconfig), "--namespace", self.namespace, "--port", str(self.port)]
         with self.out.open("ab") as out, self.log.open("ab") as log:

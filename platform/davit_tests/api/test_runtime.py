@@ -158,6 +158,32 @@ async def test_the_crd_is_kept_current_and_never_taken_back(client: KubeClient, 
     assert await crd_of(client, toys) == upgraded
 
 
+async def test_a_crd_that_the_api_server_refuses_is_tried_again_and_the_one_that_is_served_does_meanwhile(
+    client: KubeClient, operator: Operator, namespace: str, toys: Kind
+) -> None:
+    """An older version of the kind was stored once, and is not in the release's CRD; the remedy is to migrate its objects."""
+    theirs = toy_crd(toys, "colour", labels=OURS)
+    (version,) = theirs["spec"]["versions"]
+    theirs["spec"]["versions"] = [{**version, "storage": False}, {**version, "name": "v0"}]
+    await client.create(CRD, theirs)
+    operator.start_ready(fields=["colour", "size"])
+    await client.create(toys, toy(toys, namespace))
+    operator.wait_for_pass(f"{namespace}/bear", {"colour": "red"})
+    told = f"the CRD toys.{toys.group} stays as it is: apply customresourcedefinitions"
+    (line,) = [line["msg"] for line in operator.lines() if line["level"] == "warning"]
+    assert line.startswith(told)
+    assert "status.storedVersions" in line
+    assert spec_fields(await crd_of(client, toys)) == {"colour"}
+
+    live = await crd_of(client, toys)
+    stored = [{**one, "storage": one["name"] == "v1"} for one in live["spec"]["versions"]]
+    await client.replace(CRD, {**live, "spec": {**live["spec"], "versions": stored}})
+    head = {"apiVersion": CRD.api_version, "kind": CRD.kind, "metadata": {"name": live["metadata"]["name"]}}
+    await client.apply(CRD, {**head, "status": {"storedVersions": ["v1"]}}, subresource="status")
+    wait_until(lambda: "was written" in operator.logged(), f"not tried again\n{operator.logged()}")
+    assert spec_fields(await crd_of(client, toys)) == {"colour", "size"}
+
+
 async def test_somebody_elses_crd_is_left_as_it_is(client: KubeClient, operator: Operator, toys: Kind) -> None:
     await client.create(CRD, toy_crd(toys, "theirs"))
     operator.start_ready(fields=["ours"])
@@ -249,6 +275,24 @@ async def test_sigterm_ends_it_cleanly_and_the_standby_takes_over(
         assert lease["spec"]["leaseTransitions"] == 1
     finally:
         standby.kill()
+
+
+async def test_a_restarted_container_takes_the_lease_over_from_itself(
+    client: KubeClient, operator: Operator, namespace: str
+) -> None:
+    """Killed without a chance to give it back; a pod of the same name but another uid would wait."""
+    pod = ("--pod", "toy-1", "--pod-uid", "f7e6")
+    operator.start_ready(*pod)
+    wait_until(lambda: "davit_leader 1.0" in operator.probe("metrics")[1], "it does not lead")
+    operator.kill()
+    operator.start_ready(*pod)
+    wait_until(lambda: "davit_leader 1.0" in operator.probe("metrics")[1], "it does not lead again")
+    assert "which ran in this pod and has ended" in operator.logged()
+    assert "not leading" not in operator.logged()
+    lease = await client.get(LEASE, Key(namespace, "davit-toy"))
+    assert lease is not None
+    assert lease["spec"]["leaseTransitions"] == 1
+    assert operator.stop()[0] == 0
 
 
 async def test_a_stolen_lease_ends_the_process(client: KubeClient, operator: Operator, namespace: str) -> None:

@@ -11,15 +11,14 @@ import gc
 import json
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from davit import lease
-from davit.kube.client import Client
 from davit.kube.kinds import CONFIG_MAP
 from davit.model import Key, Kind, Watch
-from davit.runtime import Controller, Runtime, Timings, run
+from davit.runtime import Controller, Host, Runtime, Timings, run
 
 from davit_tests.api.people import toy_crd
 
@@ -27,16 +26,16 @@ WISHES: dict[str, Any] = json.loads(os.environ.get("TOY", "{}"))
 TOYS = Kind(WISHES.get("group", "toys.davit.dev"), "v1", "Toy", "toys")
 
 
-def owner(manifest: Mapping[str, Any]) -> Key:
+def owner(manifest: Mapping[str, Any]) -> tuple[Key]:
     """The toy that a labelled config map belongs to."""
-    return Key(manifest["metadata"]["namespace"], manifest["metadata"]["labels"]["toy"])
+    return (Key(manifest["metadata"]["namespace"], manifest["metadata"]["labels"]["toy"]),)
 
 
 @asynccontextmanager
-async def controllers(client: Client, holds_lease: Callable[[], bool]) -> AsyncIterator[Sequence[Controller]]:
+async def controllers(host: Host) -> AsyncIterator[Sequence[Controller]]:
     async def reconcile(key: Key) -> None:
-        found = await client.get(TOYS, key)
-        print(json.dumps({"pass": str(key), "spec": found and found["spec"], "leads": holds_lease()}), flush=True)
+        found = await host.client.get(TOYS, key)
+        print(json.dumps({"pass": str(key), "spec": found and found["spec"], "leads": host.holds_lease()}), flush=True)
 
     yield (Controller(TOYS, reconcile, (Watch(CONFIG_MAP, owner, {"part-of": "toys"}),)),)
     print(json.dumps({"closed": True}), flush=True)

@@ -3,6 +3,9 @@
 Rules of client-go's leaderelection: clocks of other machines are never compared; a lease counts as expired when
 this process has seen it unchanged for its duration. The renew deadline is shorter than the duration, so that a
 leader that was cut off stops before another begins.
+
+One rule more: a container that was killed and restarted takes the lease over from itself at once. Its pod, told by
+its uid, runs one container, and the kubelet starts that anew only when the processes of the last one have ended.
 """
 
 from __future__ import annotations
@@ -35,9 +38,10 @@ REQUEST_TIMEOUT = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Acquire:
-    """Nobody holds it (any more); `previous` had it, empty if it was given back."""
+    """Nobody holds it (any more); `previous` had it, empty if it was given back; `ended` if that process is known to be gone."""
 
     previous: str = ""
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,17 @@ class Wait:
     holder: str
 
 
-def decide(lease: Manifest | None, identity: str, observed_at: float, now: float) -> Acquire | Renew | Wait:
-    """What to do about a lease that looks like this since `observed_at`; both times of the local clock."""
+def decide(lease: Manifest | None, identity: str, observed_at: float, now: float, own: str = "") -> Acquire | Renew | Wait:
+    """What to do about a lease that looks like this since `observed_at`; both times of the local clock.
+
+    With `own` begin the identities of this process and of those before it in its pod, and no others; empty if unknown.
+    """
     spec = (lease or {}).get("spec", {})
     holder = spec.get("holderIdentity") or ""
     if holder == identity:
         return Renew()
+    if own and holder.startswith(own):
+        return Acquire(holder, ended=True)
     fresh = now - observed_at < spec.get("leaseDurationSeconds", DURATION)
     return Wait(holder) if holder and fresh else Acquire(holder)
 
@@ -87,12 +96,14 @@ class Lease:
         namespace: str,
         identity: str,
         *,
+        own: str = "",
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
         self._key = Key(namespace, name)
         self._identity = identity
+        self._own = own
         self._clock = clock
         self._wall = wall
         self._lease: Manifest | None = None
@@ -151,14 +162,18 @@ class Lease:
     async def _claim(self) -> bool:
         if self._lease is None:
             await self._look()
-        match decide(self._lease, self._identity, self._seen_at, self._clock()):
+        match decide(self._lease, self._identity, self._seen_at, self._clock(), self._own):
             case Wait(holder):
                 self._report(f"{holder} holds it")
                 self._lease = None
                 return False
+            case Acquire(previous, ended=True):
+                log.info("taking over from %s, which ran in this pod and has ended", previous)
             case Acquire(previous) if previous:
                 log.info("taking over from %s, which has been silent for %.0f s", previous, DURATION)
         await self._write()
+        # Nobody of our pod who turns up from now on has ended.
+        self._own = ""
         return True
 
     async def _look(self) -> None:

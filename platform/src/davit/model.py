@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -97,13 +97,15 @@ class Plan:
 class Watch:
     """Events of which objects wake which resource: a row of an operator's watch table.
 
-    to_key: from an object to the resource that it concerns, None when it concerns none; pure and cheap, and the key
-    need not exist. labels: only objects with all of these; the API server filters by them where it can.
+    to_keys: from an object to the resources that it concerns, often one; cheap, and the keys need not exist.
+    labels: only objects with all of these; the API server filters by them where it can.
+    metadata_only: the object comes without its content, for kinds that are large or secret.
     """
 
     kind: Kind
-    to_key: Callable[[Manifest], Key | None]
+    to_keys: Callable[[Manifest], Iterable[Key]]
     labels: Mapping[str, str] = field(default_factory=dict)
+    metadata_only: bool = False
 
 
 D = TypeVar("D")

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from davit import metrics
+from davit.cache import Cache
 from davit.errors import Blocked, Fatal, Transient
 from davit.kube import crds
 from davit.kube.client import Client
-from davit.kube.http import Connection, path
+from davit.kube.http import Connection, KubeClient, path
 from davit.lease import Lease
 from davit.model import Key, Kind, Manifest
 from davit.pulse import Pulse
@@ -49,8 +50,23 @@ class Timings:
     discovery: float = 5.0
 
 
-Controllers = Callable[[Client, Callable[[], bool]], AbstractAsyncContextManager[Sequence[Controller]]]
-"""From the client and `holds_lease` to the controllers; what they need is closed when the context ends."""
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What a process offers to its operator.
+
+    holds_lease: asked before every write; home: the operator's own namespace; wake: have a resource of a main kind
+    looked at soon.
+    """
+
+    client: KubeClient
+    holds_lease: Callable[[], bool]
+    home: str
+    settings: Settings
+    wake: Callable[[Kind, Key], None] = lambda kind, key: None
+
+
+Controllers = Callable[[Host], AbstractAsyncContextManager[Sequence[Controller]]]
+"""What the controllers need is closed when the context ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +84,9 @@ class Cluster(Client, Protocol):
 
     async def keys(self, kind: Kind, namespace: str | None) -> set[Key]:
         """The keys of all objects; None means all namespaces."""
+
+    async def metadata(self, kind: Kind, namespace: str | None) -> list[Manifest]:
+        """All objects without their content."""
 
     async def serves(self, kind: Kind) -> bool:
         """Whether the API server knows the kind."""
@@ -103,6 +122,7 @@ class Process:
         self._lease = lease
         self._unserved: set[Kind] = self.routes.required
         self._reconcilers = {controller.kind: controller.reconcile for controller in controllers}
+        self._caches: tuple[Cache, ...] = tuple({id(c.cache): c.cache for c in controllers if c.cache is not None}.values())
         self._loop = asyncio.get_running_loop()
         self._clock = clock
         self.workers: Workers[Target] = Workers(
@@ -133,13 +153,17 @@ class Process:
 
     def seen(self, kind: Kind, change: str | None, manifest: Manifest) -> None:
         """Note an event, `change` None in a listing; called from any thread, for the source has its own."""
-        priority = Priority.LOW if change is None else Priority.HIGH
-        found = list(self.routes.targets(kind, manifest))
-        gone = change == "DELETED" and kind in self._reconcilers
         with suppress(RuntimeError):  # our loop is closed: the process ends
-            self._loop.call_soon_threadsafe(self._note, found, priority)
-            if gone:
-                self._loop.call_soon_threadsafe(metrics.resource_gone, kind.kind, own_key(manifest))
+            self._loop.call_soon_threadsafe(self._take_in, kind, change, manifest)
+
+    def relisted(self, path: str) -> None:
+        """The watch at this URL path has listed anew; called from any thread."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._relisted, path)
+
+    def wake(self, kind: Kind, key: Key) -> None:
+        """Have a resource looked at soon; called in our loop."""
+        self.workers.add(Target(kind, key), Priority.HIGH)
 
     def problems(self) -> str | None:
         """For the liveness probe: what only a new process can mend."""
@@ -151,7 +175,23 @@ class Process:
     def unready(self) -> str | None:
         """For the readiness probe: what is waited for. A standby is ready as soon as it sees everything."""
         waiting = (f"{kind.plural}.{kind.group} is not served: is its CRD there?" for kind in self._unserved)
-        return "\n".join(filter(None, (*sorted(waiting), self.pulse.pending()))) or None
+        unlisted = (line for cache in self._caches for line in cache.missing)
+        return "\n".join(filter(None, (*sorted(waiting), self.pulse.pending(), *unlisted))) or None
+
+    def _take_in(self, kind: Kind, change: str | None, manifest: Manifest) -> None:
+        """Caches first: the watch tables may ask them."""
+        for cache in self._caches:
+            if kind in cache.kinds:
+                cache.note(kind, change, manifest)
+        self._note(self.routes.targets(kind, manifest), Priority.LOW if change is None else Priority.HIGH)
+        if change == "DELETED" and kind in self._reconcilers:
+            metrics.resource_gone(kind.kind, own_key(manifest))
+
+    def _relisted(self, where: str) -> None:
+        for cache in self._caches:
+            for kind in cache.kinds:
+                if where in self.paths(kind):
+                    cache.relisted(kind)
 
     def _note(self, found: Iterable[Target], priority: Priority) -> None:
         for target in found:
@@ -181,12 +221,19 @@ class Process:
         self._note((Target(kind, key) for key in keys), Priority.LOW)
 
     async def _watch(self, source: Source) -> None:
+        tried = asyncio.Event()
+        caches = [cache.keep(self._cluster, self.settings.namespaces or (None,)) for cache in self._caches]
+        await first(self._keep_crds(tried), self._keep_watching(source, tried), *caches)
+
+    async def _keep_watching(self, source: Source, tried: asyncio.Event) -> None:
         """Keep all served kinds watched; a kind that comes or goes begins all watches anew."""
-        await self._maintain_crds()
+        await tried.wait()
         delay = 1.0
         while True:
             served = await self._served()
             self.pulse.expect(dict(self._streams(served)))
+            for cache in self._caches:
+                cache.expect(served)
             began = self._clock()
             try:
                 await first(source.watch(served), self._changed(served))
@@ -197,13 +244,29 @@ class Process:
                 await asyncio.sleep(delay)
             metrics.WATCH_RESTARTS.inc()
 
-    async def _maintain_crds(self) -> None:
-        while self.settings.maintain_crds:
+    async def _keep_crds(self, tried: asyncio.Event) -> None:
+        """Bring the CRDs up to date, again and again until the API server takes them; never returns.
+
+        `tried` is set after the first answer, whatever it was: where an older CRD is served, it will do.
+        """
+        left = tuple(self.runtime.crds()) if self.settings.maintain_crds else ()
+        delay, said = self.timings.discovery, set[str]()
+        while left:
+            pause = self.timings.discovery
             try:
-                return await crds.maintain(self._cluster, self.runtime.crds(), self.runtime.version)
+                refused = await crds.maintain(self._cluster, left, self.runtime.version)
             except Transient as error:
                 log.warning("the CRDs are not checked yet: %s", error)
-                await asyncio.sleep(self.timings.discovery)
+            else:
+                for why in {refusal.why for refusal in refused} - said:
+                    log.warning("%s", why)
+                left, said = tuple(refusal.crd for refusal in refused), {refusal.why for refusal in refused}
+                pause, delay = delay, min(delay * 2, self.timings.resync)
+            tried.set()
+            if left:
+                await asyncio.sleep(pause)
+        tried.set()
+        await asyncio.Event().wait()
 
     async def _served(self) -> set[Kind]:
         """The kinds of the watch table that the API server knows; waits for the first of them."""
@@ -234,6 +297,10 @@ class Process:
 
     def _places(self, kind: Kind) -> Sequence[str | None]:
         return self.settings.namespaces or (None,) if kind.namespaced else (None,)
+
+    def paths(self, kind: Kind) -> list[str]:
+        """The URL paths under which a kind is watched."""
+        return [path(kind, Key(place or "", "")) for place in self._places(kind)]
 
     def _streams(self, kinds: Iterable[Kind]) -> Iterator[tuple[str, str]]:
         for kind in kinds:
@@ -278,20 +345,30 @@ async def serve(runtime: Runtime, settings: Settings, timings: Timings, sources:
     return 0
 
 
+def identity(name: str, settings: Settings) -> tuple[str, str]:
+    """The holder's name on the lease, never used twice, and how those of all processes of this very pod begin."""
+    pod = settings.pod or name
+    own = f"{pod}_{settings.pod_uid}_" if settings.pod_uid else ""
+    return f"{own or f'{pod}_'}{uuid.uuid4()}", own
+
+
 async def _assemble(
     stack: AsyncExitStack, runtime: Runtime, settings: Settings, timings: Timings, connection: Connection
 ) -> Process:
     client = connection.client(runtime.name, runtime.version, settings.pod)
     stack.push_async_callback(client.close)
-    # A restarted container has its pod's name, but is another process: it must not take the lease for its own.
-    identity = f"{settings.pod or runtime.name}_{uuid.uuid4()}"
     home = settings.namespace or connection.namespace
-    lease = Lease(client, settings.lease or runtime.name, home, identity)
-    controllers = await stack.enter_async_context(runtime.controllers(client, lease.held))
+    name, own = identity(runtime.name, settings)
+    lease = Lease(client, settings.lease or runtime.name, home, name, own=own)
+    woken: list[Process] = []
+    host = Host(client, lease.held, home, settings, lambda kind, key: woken[0].wake(kind, key))
+    controllers = await stack.enter_async_context(runtime.controllers(host))
     process = Process(runtime, settings, timings, client=client, lease=lease, controllers=controllers)
+    woken.append(process)
     metrics.BUILD_INFO.labels(runtime.version).set(1)
     metrics.QUEUE_DEPTH.set_function(process.workers.depth)
     metrics.QUEUE_OLDEST.set_function(process.workers.oldest)
+    # Before the lease: the port keeps a second process of the same pod (`kubectl exec`) from taking it from the first.
     server = await metrics.serve(settings.port, [process.problems], [process.unready])
     stack.push_async_callback(server.cleanup)
     return process

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -14,6 +14,9 @@ from davit.kube.client import Client
 from davit.model import Action, Key, Kind, Manifest, Notice, Outcome, Plan
 
 log = logging.getLogger(__name__)
+
+Fit = Callable[[Kind, dict[str, Any]], Awaitable[dict[str, Any] | None]]
+"""The part of a status that the kind's CRD can hold, None for none: see `davit.kube.schemas`."""
 
 D = TypeVar("D")
 """The validated domain object."""
@@ -66,6 +69,8 @@ class Reconciler(Generic[D, S]):
     client: Client
     holds_lease: Callable[[], bool] = lambda: True
     clock: Callable[[], float] = time.time
+    fit: Fit | None = None
+    """Where somebody else's CRD may be served."""
 
     async def __call__(self, key: Key) -> float | None:
         """One pass for one resource; returns seconds until the next, None to wait for an event.
@@ -80,7 +85,11 @@ class Reconciler(Generic[D, S]):
         if outcome.plan is None and isinstance(outcome.error, Transient) and resource.get("status", {}).get("conditions"):
             raise outcome.error
         self._must_lead()
-        await write_status(self.client, self.operator.kind, resource, self._status(resource, outcome))
+        status: dict[str, Any] | None = self._status(resource, outcome)
+        if self.fit is not None and status is not None:
+            status = await self.fit(self.operator.kind, status)
+        if status is not None:
+            await write_status(self.client, self.operator.kind, resource, status)
         return await self._settle(resource, outcome)
 
     async def _run(self, resource: Manifest) -> Outcome[D, S]:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from typing import Any
 
+from davit.cache import Cache
 from davit.model import Key, Kind, Manifest, Watch
 
 log = logging.getLogger(__name__)
@@ -27,17 +28,19 @@ class Target:
 class Controller:
     """A main kind, how one of its resources is reconciled, and what else wakes it.
 
-    The kind's own events need no Watch. Without `required` the process is ready even while a kind is not served.
+    The kind's own events need no Watch. Without `required` the process is ready even while a kind is
+    not served. The `cache` is filled by the watches before the tables are asked.
     """
 
     kind: Kind
     reconcile: Callable[[Key], Awaitable[float | None]]
     watches: tuple[Watch, ...] = ()
     required: bool = True
+    cache: Cache | None = None
 
     def table(self) -> tuple[Watch, ...]:
         """All rows, the one of the main kind first."""
-        return (Watch(self.kind, own_key), *self.watches)
+        return (Watch(self.kind, _own_keys), *self.watches)
 
 
 class Routes:
@@ -60,6 +63,10 @@ class Routes:
         shared = set.intersection(*(set(row.labels.items()) for _, row in self._rows[kind]))
         return ",".join(f"{name}={value}" for name, value in sorted(shared))
 
+    def metadata_only(self, kind: Kind) -> bool:
+        """Whether no row wants the content of a kind."""
+        return all(row.metadata_only for _, row in self._rows[kind])
+
     def targets(self, kind: Kind, manifest: Manifest) -> Iterator[Target]:
         """The resources that an object concerns; a row that fails is logged and spoils no other."""
         return _targets(self._rows[kind], manifest)
@@ -70,15 +77,18 @@ def own_key(manifest: Mapping[str, Any]) -> Key:
     return Key(manifest["metadata"].get("namespace", ""), manifest["metadata"]["name"])
 
 
+def _own_keys(manifest: Manifest) -> tuple[Key]:
+    return (own_key(manifest),)
+
+
 def _targets(rows: Iterable[tuple[Kind, Watch]], manifest: Manifest) -> Iterator[Target]:
     labels = manifest["metadata"].get("labels", {}).items()
     for main, row in rows:
         if not row.labels.items() <= labels:
             continue
         try:
-            key = row.to_key(manifest)
+            keys = tuple(row.to_keys(manifest))
         except Exception:
             log.exception("the watch table has no key for %s %s", row.kind.kind, own_key(manifest))
             continue
-        if key is not None:
-            yield Target(main, key)
+        yield from (Target(main, key) for key in keys)

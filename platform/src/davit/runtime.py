@@ -24,16 +24,18 @@ from kopf._core.engines.peering import Identity
 from davit import logs, metrics
 from davit.kube.http import Connection
 from davit.model import Kind
-from davit.process import Process, Runtime, Timings, serve
+from davit.process import Host, Process, Runtime, Timings, serve
 from davit.routing import Controller
 from davit.settings import Settings
 
-__all__ = ["Controller", "Runtime", "Settings", "Timings", "run"]
+__all__ = ["Controller", "Host", "Runtime", "Settings", "Timings", "run"]
 
 log = logging.getLogger(__name__)
 
 PAGE = 100
 """Objects per listing request: at 500 a start with 2000 config maps takes 4 MB more."""
+_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 STOP_TIMEOUT = 2.0
 """Seconds that kopf gets to end; after that its thread is left to die with the process."""
 
@@ -59,6 +61,8 @@ class KopfSource:
     def __init__(self, process: Process, connection: Connection) -> None:
         self._process = process
         self._connection = connection
+        self._names_only: set[str] = set()
+        self._listed: set[str] = set()
 
     async def watch(self, kinds: Iterable[Kind]) -> None:
         """See `Source`."""
@@ -80,6 +84,9 @@ class KopfSource:
     async def _operate(self, kinds: list[Kind]) -> None:
         """Run kopf until cancelled: with a stop flag it would take 5 s to end on an error (running.py, run_tasks)."""
         registry = kopf.OperatorRegistry()
+        self._names_only = {
+            path for kind in kinds if self._process.routes.metadata_only(kind) for path in self._process.paths(kind)
+        }
         for kind in kinds:
             kopf.on.event(
                 group=kind.group,
@@ -147,10 +154,17 @@ class KopfSource:
         path = request.url.path.removeprefix(urlsplit(self._connection.server).path.rstrip("/"))
         watching = request.url.query.get("watch") == "true"
         self._process.pulse.sent(path)
+        if path in self._names_only:
+            request.headers["Accept"] = _METADATA if watching else _METADATA_LIST
         response = await send(request)
         metrics.KUBE_REQUESTS.labels("watch" if watching else "list", str(response.status)).inc()
+        if not watching:
+            self._listed.add(path)
         if watching and response.ok:
             self._process.pulse.established(path)
+            if path in self._listed:
+                self._listed.discard(path)
+                self._process.relisted(path)
         return response
 
 

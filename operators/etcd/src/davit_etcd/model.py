@@ -19,9 +19,10 @@ Options = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """All that the user decides about a member's pod, and nothing else, so that no operator release changes it.
+    """All that people decide about a member's pod, and nothing else, so that no operator release changes it.
 
-    `pod` holds the parts of the spec that go into a pod, verbatim; `flags` etcd flags without dashes.
+    `pod` holds the parts of the spec that go into a pod, verbatim but for the spelling of quantities; `flags` etcd flags
+    without dashes.
     """
 
     version: Version
@@ -29,11 +30,14 @@ class Inputs:
     pod: str = "{}"
     flags: Options = ()
     memory: str | None = None
+    fixed_user: bool = True
+    """Whether etcd runs as our user and group, or as those that the platform gives (OpenShift)."""
 
     def to_json(self) -> Json:
-        """The form in which a member's StatefulSet remembers them."""
+        """The form in which a member's StatefulSet remembers them; what has its default is left out, or digests change."""
         parts = {"version": str(self.version), "image": self.image, "pod": json.loads(self.pod), "flags": dict(self.flags)}
-        return parts | ({"memory": self.memory} if self.memory else {})
+        memory = {"memory": self.memory} if self.memory else {}
+        return parts | memory | ({} if self.fixed_user else {"fixedUser": False})
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Inputs:
@@ -44,6 +48,7 @@ class Inputs:
             pod=canonical(data["pod"]),
             flags=tuple(sorted(data["flags"].items())),
             memory=data.get("memory"),
+            fixed_user=data.get("fixedUser", True),
         )
 
     @property

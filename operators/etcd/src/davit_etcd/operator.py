@@ -17,17 +17,18 @@ from davit_etcd.model import Cluster, Snapshot
 
 @dataclass(frozen=True, slots=True)
 class EtcdOperator:
-    """`repository` is where etcd images come from, unless an EtcdCluster names its own."""
+    """`repository` is where etcd images come from, unless an EtcdCluster names its own; `fixed_user`: see `Inputs`."""
 
     kube: Client
     etcd: EtcdClient
     repository: str = validate.DEFAULT_REPOSITORY
+    fixed_user: bool = True
     name: str = OPERATOR
     kind: Kind = ETCD_CLUSTER
 
     def validate(self, resource: Manifest) -> Cluster:
         """See `davit_etcd.validate`."""
-        return validate.validate(resource, self.repository)
+        return validate.validate(resource, self.repository, fixed_user=self.fixed_user)
 
     async def observe(self, domain: Cluster, resource: Manifest) -> Snapshot:
         """See `davit_etcd.observe`."""

@@ -48,7 +48,7 @@ def plan(cluster: Cluster, snapshot: Snapshot, now: float) -> Plan:
     problems = tuple(_problems(view))
     return Plan(
         manifests=() if step.frozen else _manifests(view, step),
-        prune=(SERVICE, POD_DISRUPTION_BUDGET),
+        prune=() if step.frozen else (SERVICE, POD_DISRUPTION_BUDGET),
         actions=(step.action,) if step.action else (),
         intent=_intent(view),
         notices=tuple(_notices(view, (step, *problems))),

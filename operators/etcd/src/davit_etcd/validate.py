@@ -8,13 +8,13 @@ from typing import Any
 
 from davit.errors import Invalid, Problem
 from davit.kube.labels import owner_reference
-from davit.kube.quantity import parse_quantity
+from davit.kube.quantity import normal_quantity, parse_quantity
 from davit.model import Key, Manifest
 from pydantic import ValidationError
 
 from davit_etcd.api.v1 import MAX_NAME, EtcdClusterSpec
 from davit_etcd.api.v1 import Storage as StorageSpec
-from davit_etcd.model import GROUP, Cluster, Inputs, Options, Storage, canonical
+from davit_etcd.model import GROUP, Cluster, Inputs, Json, Options, Storage, canonical
 from davit_etcd.versions import NEWEST_LINE, OLDEST, Version, corrupting
 
 DEFAULT_REPOSITORY = "quay.io/coreos/etcd"
@@ -36,24 +36,28 @@ _POD_FIELDS = (
     "affinity", "imagePullSecrets", "nodeSelector", "podMetadata", "priorityClassName", "resources", "tolerations",
     "topologySpread",
 )  # fmt: skip
+_AMOUNTS = ("requests", "limits")
 _RESERVED = ("app.kubernetes.io/", f"{GROUP}/", "statefulset.kubernetes.io/", "controller-revision-hash")
 
 
-def validate(resource: Manifest, repository: str = DEFAULT_REPOSITORY) -> Cluster:
-    """The domain object; raises `Invalid` with every problem found, each naming its field and remedy."""
+def validate(resource: Manifest, repository: str = DEFAULT_REPOSITORY, *, fixed_user: bool = True) -> Cluster:
+    """The domain object; raises `Invalid` with every problem found, each naming its field and remedy.
+
+    `repository` and `fixed_user` are the installation's: where images come from, and whether members run as our user.
+    """
     try:
         spec = EtcdClusterSpec.model_validate(resource.get("spec") or {})
     except ValidationError as error:
         problems = [_problem(item) for item in error.errors(include_url=False)]
-        raise Invalid(*problems, fallback=_as_it_is(resource, repository)) from None
+        raise Invalid(*problems, fallback=_as_it_is(resource, repository, fixed_user)) from None
     written = {name: value for name, value in resource["spec"].items() if value is not None}
     problems = [*_name(resource), *_version(spec), *_sizes(spec), *_options(spec), *_metadata(spec), *_pod(written)]
     if problems:
-        raise Invalid(*problems, fallback=_as_it_is(resource, repository))
-    return _cluster(resource, spec, written, repository)
+        raise Invalid(*problems, fallback=_as_it_is(resource, repository, fixed_user))
+    return _cluster(resource, spec, written, repository, fixed_user)
 
 
-def _as_it_is(resource: Manifest, repository: str) -> Cluster | None:
+def _as_it_is(resource: Manifest, repository: str, fixed_user: bool) -> Cluster | None:
     """A cluster that runs is kept as it is while its spec is invalid: healed, but neither resized nor changed."""
     metadata, status, spec = resource["metadata"], resource.get("status") or {}, resource.get("spec") or {}
     voters = sum(item.get("role") != "Learner" for item in status.get("members") or ())
@@ -66,7 +70,7 @@ def _as_it_is(resource: Manifest, repository: str) -> Cluster | None:
         uid=metadata["uid"],
         generation=metadata.get("generation", 0),
         size=0 if spec.get("size") == 0 else voters,
-        inputs=Inputs(version, f"{repository}:v{version}", memory=storage.size if storage.memory else None),
+        inputs=Inputs(version, f"{repository}:v{version}", memory=_tmpfs(storage), fixed_user=fixed_user),
         storage=storage,
         paused=bool(spec.get("paused")),
         repository=repository,
@@ -85,7 +89,7 @@ def _storage_as_it_is(written: Mapping[str, Any]) -> Storage:
         return _storage(StorageSpec.model_construct(type=kept.get("type"), storage_class_name=kept.get("storageClassName")))
 
 
-def _cluster(resource: Manifest, spec: EtcdClusterSpec, written: Mapping[str, Any], repository: str) -> Cluster:
+def _cluster(resource: Manifest, spec: EtcdClusterSpec, written: Mapping[str, Any], repository: str, fixed_user: bool) -> Cluster:
     metadata = resource["metadata"]
     version = Version.parse(spec.version)
     storage = _storage(spec.storage or StorageSpec())
@@ -97,9 +101,10 @@ def _cluster(resource: Manifest, spec: EtcdClusterSpec, written: Mapping[str, An
         inputs=Inputs(
             version=version,
             image=spec.image or f"{repository}:v{version}",
-            pod=canonical({name: written[name] for name in _POD_FIELDS if written.get(name)}),
+            pod=canonical(_pod_parts(written)),
             flags=_flags(spec),
-            memory=storage.size if storage.memory else None,
+            memory=_tmpfs(storage),
+            fixed_user=fixed_user,
         ),
         storage=storage,
         paused=bool(spec.paused),
@@ -107,6 +112,20 @@ def _cluster(resource: Manifest, spec: EtcdClusterSpec, written: Mapping[str, An
         image_override=spec.image is not None,
         owner=canonical(owner_reference(resource)),
     )
+
+
+def _pod_parts(written: Mapping[str, Any]) -> Json:
+    """As written, but for quantities: another spelling of the same is no reason to restart members."""
+    parts = {name: written[name] for name in _POD_FIELDS if written.get(name)}
+    if resources := parts.get("resources"):
+        amounts = {part: resources[part] for part in _AMOUNTS if resources.get(part)}
+        normal = {part: {name: normal_quantity(value) for name, value in given.items()} for part, given in amounts.items()}
+        parts["resources"] = {**resources, **normal}
+    return parts
+
+
+def _tmpfs(storage: Storage) -> str | None:
+    return normal_quantity(storage.size) if storage.memory else None
 
 
 def _storage(storage: StorageSpec) -> Storage:
@@ -197,7 +216,7 @@ def _metadata(spec: EtcdClusterSpec) -> Iterator[Problem]:
 def _pod(written: Mapping[str, Any]) -> Iterator[Problem]:
     """The parts that the schema lets through unseen, as far as the operator itself reads them."""
     resources = written.get("resources") or {}
-    for part in ("requests", "limits"):
+    for part in _AMOUNTS:
         amounts = resources.get(part) or {}
         if not isinstance(amounts, Mapping):
             yield Problem(f"spec.resources.{part}", "must be a map, for example {memory: 1Gi}")

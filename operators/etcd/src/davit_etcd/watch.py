@@ -13,12 +13,12 @@ from davit_etcd.api.v1 import ETCD_CLUSTER
 from davit_etcd.manifests import OPERATOR
 
 
-def _cluster(manifest: Mapping[str, Any]) -> Key | None:
+def _cluster(manifest: Mapping[str, Any]) -> tuple[Key, ...]:
     """By the owner, whom no edit of labels hides; volumes outlive theirs and pods have another, so else by label."""
     metadata = manifest["metadata"]
     owners = (ref["name"] for ref in metadata.get("ownerReferences", ()) if ref["kind"] == ETCD_CLUSTER.kind)
     name = next(owners, None) or metadata.get("labels", {}).get(labels.INSTANCE)
-    return Key(metadata["namespace"], name) if name else None
+    return (Key(metadata["namespace"], name),) if name else ()
 
 
 CHILDREN = (STATEFUL_SET, POD, PERSISTENT_VOLUME_CLAIM, SERVICE, POD_DISRUPTION_BUDGET)

@@ -40,8 +40,11 @@ class Client(Protocol):
     async def patch(self, kind: Kind, key: Key, operations: Sequence[Mapping[str, Any]]) -> Manifest:
         """JSON patch (RFC 6902)."""
 
-    async def delete(self, kind: Kind, key: Key, *, uid: str, grace_seconds: int | None = None) -> bool:
-        """Delete exactly the object with this uid; False when it is gone or another object has its name."""
+    async def delete(self, kind: Kind, key: Key, *, uid: str, grace_seconds: int | None = None, orphan: bool = False) -> bool:
+        """Delete exactly the object with this uid; False when it is gone or another object has its name.
+
+        `orphan` leaves its dependents, which the garbage collector would take otherwise.
+        """
 
     async def event(self, regarding: Manifest, notice: Notice) -> None:
         """Post an events.k8s.io/v1 Event; a repeat of the same within ten minutes is dropped."""

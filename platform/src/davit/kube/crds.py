@@ -10,9 +10,10 @@ import asyncio
 import logging
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from davit.errors import Blocked
+from davit.errors import Blocked, Rejected
 from davit.kube.client import Client
 from davit.kube.labels import PART_OF
 from davit.model import Key, Kind, Manifest
@@ -27,18 +28,35 @@ _POLL = 0.5
 _PATIENCE = 30.0
 
 
-async def maintain(client: Client, crds: Iterable[Manifest], version: str) -> None:
-    """Apply each CRD and wait until it is Established; `version` is the operator's.
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A CRD that the API server did not take, and why, with the remedy."""
 
-    Missing rights, strangers' and newer CRDs, and refusals of the API server are logged and left as they are.
-    Raises `Transient` when the API server cannot be reached.
+    crd: Manifest
+    why: str
+
+
+async def maintain(client: Client, crds: Iterable[Manifest], version: str) -> list[Refusal]:
+    """Apply each CRD and wait until it is Established; `version` is the operator's. Returns those to be tried again.
+
+    Strangers' and newer CRDs are left as they are. Raises `Transient` when the API server cannot be reached.
     """
+    refused = []
     for crd in crds:
-        name = crd["metadata"]["name"]
         try:
             await _maintain_one(client, crd, version)
         except Blocked as error:
-            log.warning("the CRD %s stays as it is: %s", name, error, extra={"crd": name})
+            refused.append(Refusal(crd, f"the CRD {crd['metadata']['name']} stays as it is: {error}; {_remedy(error)}"))
+    return refused
+
+
+def _remedy(error: Blocked) -> str:
+    if isinstance(error, Rejected):
+        return (
+            "what this release adds to the kind has no effect until the API server takes it: change what it objects to, "
+            "such as a version in status.storedVersions or one that somebody else added, or a Kubernetes that is too old"
+        )
+    return "grant this right, or apply the CRDs of this release yourself and set crds.maintain to false (DAVIT_CRDS_MAINTAIN)"
 
 
 def reason_to_leave(live: Manifest | None, version: str) -> str | None:

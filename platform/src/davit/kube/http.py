@@ -26,7 +26,9 @@ import yaml
 from davit import metrics
 from davit.errors import Blocked, Fatal, Transient
 from davit.kube import events
+from davit.kube.exec import Done, run
 from davit.kube.failures import Conflict, Missing, failure
+from davit.kube.kinds import POD
 from davit.model import Key, Kind, Manifest, Notice
 
 log = logging.getLogger(__name__)
@@ -215,6 +217,13 @@ class KubeClient:
         except Missing:
             return None
 
+    async def metadata(self, kind: Kind, namespace: str | None) -> list[Manifest]:
+        """As `list`, but of each object its metadata only."""
+        call = replace(_call("list", kind, Key(namespace or "", "")), accept=_NAMES_ONLY)
+        return [
+            {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": item["metadata"]} async for item in self._items(call)
+        ]
+
     async def list(
         self,
         kind: Kind,
@@ -262,13 +271,13 @@ class KubeClient:
         body = [dict(operation) for operation in operations]
         return await self._send(_call("patch", kind, key, body, query={"fieldManager": self._manager}))
 
-    async def delete(self, kind: Kind, key: Key, *, uid: str, grace_seconds: int | None = None) -> bool:
+    async def delete(self, kind: Kind, key: Key, *, uid: str, grace_seconds: int | None = None, orphan: bool = False) -> bool:
         """See Client; in the background: the garbage collector takes the children."""
         body: Manifest = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "preconditions": {"uid": uid},
-            "propagationPolicy": "Background",
+            "propagationPolicy": "Orphan" if orphan else "Background",
         }
         if grace_seconds is not None:
             body["gracePeriodSeconds"] = grace_seconds
@@ -282,6 +291,10 @@ class KubeClient:
                 raise
             return False
         return True
+
+    async def exec(self, pod: Key, container: str, argv: Sequence[str], stdin: bytes, timeout: float) -> Done:
+        """Run a command in a container: see `davit.kube.exec.run`."""
+        return await run(self._http, path(POD, pod, "exec"), container, argv, stdin, timeout)
 
     async def event(self, regarding: Manifest, notice: Notice) -> None:
         """See Client; trouble is logged, never raised."""

@@ -8,7 +8,10 @@ from typing import Any
 from davit.model import Kind
 
 CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
+DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
 EVENT = Kind("", "v1", "Event", "events")
+NAMESPACE = Kind("", "v1", "Namespace", "namespaces", namespaced=False)
+NETWORK_POLICY = Kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies")
 PERSISTENT_VOLUME_CLAIM = Kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 POD = Kind("", "v1", "Pod", "pods")
 POD_DISRUPTION_BUDGET = Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
@@ -20,6 +23,8 @@ _BUILT_IN = {
     (kind.api_version, kind.kind): kind
     for kind in (
         CONFIG_MAP,
+        DEPLOYMENT,
+        NETWORK_POLICY,
         PERSISTENT_VOLUME_CLAIM,
         POD,
         POD_DISRUPTION_BUDGET,

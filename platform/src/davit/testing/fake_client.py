@@ -89,6 +89,11 @@ class FakeClient:
         """See Client."""
         return deepcopy(self.objects.get((kind, key)))
 
+    async def metadata(self, kind: Kind, namespace: str | None) -> list[Manifest]:
+        """See `davit.kube.client.Client`: the metadata of all objects."""
+        found = [item for (of, key), item in self.objects.items() if of == kind and namespace in (None, key.namespace)]
+        return [{"apiVersion": kind.api_version, "kind": kind.kind, "metadata": deepcopy(item["metadata"])} for item in found]
+
     async def list(
         self,
         kind: Kind,
@@ -152,7 +157,7 @@ class FakeClient:
                 raise Rejected(f"{kind.plural} {key}: {error}") from error
             return self._store(kind, key, live, _with_status_of(live, patched))
 
-    async def delete(self, kind: Kind, key: Key, *, uid: str, grace_seconds: int | None = None) -> bool:
+    async def delete(self, kind: Kind, key: Key, *, uid: str, grace_seconds: int | None = None, orphan: bool = False) -> bool:
         """See Client; with finalizers the object stays, marked."""
         live = self.objects.get((kind, key))
         if live is None or live["metadata"]["uid"] != uid:

@@ -77,9 +77,7 @@ def _template(cluster: Cluster, member: str, record: Record) -> Json:
             "enableServiceLinks": False,
             "securityContext": {
                 "runAsNonRoot": True,
-                "runAsUser": USER,
-                "runAsGroup": USER,
-                "fsGroup": USER,
+                **({"runAsUser": USER, "runAsGroup": USER, "fsGroup": USER} if record.inputs.fixed_user else {}),
                 "fsGroupChangePolicy": "OnRootMismatch",
                 "seccompProfile": {"type": "RuntimeDefault"},
             },

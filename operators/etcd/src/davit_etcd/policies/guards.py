@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from davit_etcd.model import Member, quorum
-from davit_etcd.policies.view import SETTLED, WAITING, Step, View, complaints, find, left_over, refuse_restart
+from davit_etcd.policies.view import SETTLED, WAITING, Step, View, complaints, find, keep_running, left_over
 
 
 def hibernating(view: View) -> Step | None:
@@ -13,7 +14,8 @@ def hibernating(view: View) -> Step | None:
     if view.cluster.size:
         return None
     if doomed := [name for name in view.dead if find(view, name).healthy]:
-        return refuse_restart(view, doomed[0])
+        # Frozen, or the very StatefulSets would stop it.
+        return replace(keep_running(view, doomed[0], "set spec.size back until it is replaced"), frozen=True)
     left = [m.name for m in view.snapshot.members if m.pod is not None]
     if left:
         return Step("Hibernating", f"stopping {', '.join(left)}; all data is kept")

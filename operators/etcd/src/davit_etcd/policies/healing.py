@@ -52,7 +52,7 @@ def bury(view: View) -> Step | None:
         others = [m for m in voters if m.healthy and m.name != name]
         # A member that still serves votes for its own removal.
         need = quorum(len(voters) - 1) if member.healthy else quorum(len(voters))
-        if member.etcd is None or not others or len(others) < need:
+        if member.etcd is None or len(others) < need:
             continue
         message = f"{name} is lost ({why}): replacing it from the {len(others)} others"
         return Step("Healing", message, RemoveMember(name, member.etcd.id, message, "ReplacingMember"))

@@ -6,7 +6,7 @@ from davit_etcd.commands import AddLearner, LabelVoter, Promote, RemoveMember
 from davit_etcd.diagnosis import stuck
 from davit_etcd.model import PEERS_ANNOTATION, ROLE_LABEL, Member, annotation, quorum
 from davit_etcd.policies.rolling import hand_over
-from davit_etcd.policies.view import SOON, WAITING, Step, View, complaints, find, restart, stale
+from davit_etcd.policies.view import SOON, WAITING, Step, View, complaints, find, restart, stale, volume_going
 
 
 def label(view: View) -> Step | None:
@@ -39,6 +39,10 @@ def _start(view: View, learner: Member) -> Step:
     names = ",".join(m.name for m in view.snapshot.members if m.etcd is not None)
     if learner.pod is not None and stuck(learner) and annotation(learner.pod, PEERS_ANNOTATION) != names:
         return restart(view, learner, "AddingMember", f"{learner.name} was told a member list that has changed: restarting it")
+    if stuck(learner) and volume_going(learner):
+        return restart(
+            view, learner, "AddingMember", f"the volume of {learner.name} is being deleted: starting it with a new one"
+        )
     return Step("AddingMember", message, wait=SOON if learner.pod else WAITING)
 
 

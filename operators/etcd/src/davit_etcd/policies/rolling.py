@@ -17,13 +17,14 @@ MAX_LAG = 1000
 def roll(view: View) -> Step | None:
     """Restarts one outdated member, followers first, the leader last."""
     snapshot = view.snapshot
-    outdated = [m for m in snapshot.members if m.etcd is not None and stale(view, m)]
+    listed = [m for m in snapshot.members if m.etcd is not None]
+    outdated = [m for m in listed if stale(view, m)]
     if not outdated or view.cluster.storage.memory:
         return None
     member = min(outdated, key=lambda m: (m.healthy, m.name == snapshot.leader, -m.ordinal))
-    current = len(snapshot.members) - len(outdated)
+    done = sum(m.healthy and m.pod_ready for m in listed if m not in outdated)
     kind, what = _change(view, member)
-    progress = f"{current} of {len(snapshot.members)} members {what}"
+    progress = f"{done} of {len(listed)} members {what}"
     if waiting := _not_yet(view, member):
         return Step(kind, f"{progress}; {waiting}", wait=SOON)
     if member.name == snapshot.leader and len(snapshot.voters) > 1:
@@ -72,11 +73,9 @@ def _disagreement(view: View, others: list[Member]) -> str:
     return ""
 
 
-def hand_over(view: View, leader: Member) -> Step | None:
-    """Leadership goes to the member that is best prepared to keep it."""
-    fit = [m for m in view.snapshot.voters if m.healthy and m.name != leader.name and m.etcd is not None]
-    if not fit:
-        return None
+def hand_over(view: View, leader: Member) -> Step:
+    """Leadership goes to the member that is best prepared to keep it; there must be another healthy voter."""
+    fit = [m for m in view.snapshot.voters if m.healthy and m.name != leader.name]
     heir = max(fit, key=lambda m: (not stale(view, m), m.endpoint.raft_applied_index if m.endpoint else 0, -m.ordinal))
     message = f"moving leadership from {leader.name} to {heir.name} before {leader.name} stops"
     return Step("MovingLeader", message, MoveLeader(heir.etcd.id if heir.etcd else "", message))

@@ -144,24 +144,27 @@ def left_over(member: Member) -> bool:
 
 
 def restart(view: View, member: Member, reason: str, message: str) -> Step:
-    """Has the member come back from its new template, unless that would cost its data."""
+    """Has the member come back from its new template, unless that would cost its data; a learner's nobody needs."""
     pod = member.pod
-    going = member.volume is not None and "deletionTimestamp" in member.volume["metadata"]
-    if view.snapshot.formed and (going or member.name in view.dead):
-        return refuse_restart(view, member.name)
+    if view.snapshot.formed and not learning(member) and (volume_going(member) or member.name in view.dead):
+        return keep_running(view, member.name, "have more members first")
     if pod is None or "deletionTimestamp" in pod["metadata"]:
         return Step(reason, message, rolling=member.name)
     action = DeletePod(member.name, pod["metadata"]["uid"], message, "RestartingMember")
     return Step(reason, message, action, rolling=member.name)
 
 
-def refuse_restart(view: View, name: str) -> Step:
+def volume_going(member: Member) -> bool:
+    """Whether somebody deleted its volume, which stays for as long as its pod does."""
+    return member.volume is not None and "deletionTimestamp" in member.volume["metadata"]
+
+
+def keep_running(view: View, name: str, remedy: str) -> Step:
     """A running pod is all that keeps a volume which somebody deleted from going."""
     why = view.dead.get(name, "its volume is being deleted")
     return Step(
         "VolumeGoing",
-        f"{name}: {why}. Its data goes as soon as its pod stops, so it is not restarted: "
-        "have more members first, or save the data",
+        f"{name}: {why}. Its data goes as soon as its pod stops, so it is not stopped: {remedy}, or save the data",
         stalled=True,
         wait=SETTLED,
     )

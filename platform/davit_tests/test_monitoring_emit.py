@@ -1,0 +1,33 @@
+"""Whatever is emitted is read back as it was, by YAML 1.1 and 1.2 loaders alike."""
+
+from typing import Any
+
+import pytest
+import yaml
+from davit.monitoring.emit import text
+from hypothesis import given
+from hypothesis import strategies as st
+
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=12),
+    st.sampled_from(["on", "off", "=", "1e3", "0x1F", "0777", "1:30", "~", "<<", "null", "y", "- a", "a: b", "a #b", "%x", "2020-01-01", ".inf", "a\x85b"]),
+)  # fmt: skip
+KEYS = st.text(min_size=1, max_size=8)
+DATA = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=20)
+
+
+@given(st.dictionaries(KEYS, DATA, min_size=1, max_size=5))
+def test_it_is_read_back_as_it_was(data: dict[str, Any]) -> None:
+    assert yaml.safe_load(text(data)) == data
+
+
+@pytest.mark.parametrize("word", ["on", "No", "=", "1e3", "010", "0b1", "12:30", "null", "~", ".5", "+1", "", " a", "a "])
+def test_a_string_that_some_loader_takes_for_something_else_is_quoted(word: str) -> None:
+    assert text({"a": word}) == f'a: "{word}"\n'
+
+
+def test_ordinary_words_stay_readable() -> None:
+    found = text({"scrape_configs": [{"job_name": "serviceMonitor/a/b/0", "params": {"x": ["y", "zed"]}, "a": [], "b": {}, "n": [[1]]}]})
+    assert found == (
+        'scrape_configs:\n- job_name: serviceMonitor/a/b/0\n  params:\n    x:\n    - "y"\n    - zed\n  a: []\n  b: {}\n  "n":\n  - - 1\n'
+    )

@@ -1,0 +1,156 @@
+"""Ask the product itself whether a configuration loads, before any process of it gets to see it.
+
+A prover is an idle pod of the very image that the operand runs, in the operator's own namespace. The checker in it
+(promtool, amtool) is run through the exec subresource and reads the document from its standard input: nothing is
+stored, no operand's memory is used, and the version that judges is the version that will load.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from davit.errors import Blocked, Transient
+from davit.kube import labels
+from davit.kube.client import Client
+from davit.kube.exec import Done
+from davit.kube.kinds import DEPLOYMENT, POD
+from davit.model import Key, Manifest
+
+log = logging.getLogger(__name__)
+
+CHECK_TIMEOUT = 20.0
+"""Seconds; a check takes 0.05 s, one of megabytes on a busy node a second."""
+COMPONENT = "prover"
+_NO_SUCH_PROGRAM = (126, 127, 128)
+
+
+class Executor(Client, Protocol):
+    """A client that can run commands in containers."""
+
+    async def exec(self, pod: Key, container: str, argv: Sequence[str], stdin: bytes, timeout: float) -> Done:
+        """See `davit.kube.exec.run`."""
+
+
+class NotReady(Transient):
+    """The prover of an image does not run yet."""
+
+
+@dataclass(slots=True)
+class Prover:
+    """`idle` is a command that does nothing for ever while its standard input stays open.
+
+    home: the operator's own namespace; operator: its name; deployment: the Deployment that owns the provers, so that they
+    go when it is uninstalled, empty for none.
+    """
+
+    client: Executor
+    operator: str
+    home: str
+    deployment: str
+    idle: Sequence[str]
+    _pods: dict[str, Key] = field(default_factory=dict)
+    _made: set[str] = field(default_factory=set)
+
+    async def judge(self, image: str, argv: Sequence[str], document: bytes) -> str | None:
+        """None when the document is good, else what the checker says of it.
+
+        Raises `NotReady` while the pod starts (it is made when there is none), `Blocked("NoChecker")` when the image
+        lacks the checker.
+        """
+        pod = self._pods.get(image) or await self._find(image)
+        try:
+            done = await self.client.exec(pod, COMPONENT, argv, document, CHECK_TIMEOUT)
+        except Transient as error:
+            self._pods.pop(image, None)
+            raise NotReady(str(error), retry_after=0.5) from error
+        if done.code in _NO_SUCH_PROGRAM:
+            raise Blocked(
+                "NoChecker", f"the image {image} has no {argv[0]}: configurations can't be checked before they are loaded"
+            )
+        return None if done.code == 0 else (done.out + done.err).strip() or f"{argv[0]} ended with {done.code}"
+
+    async def retire(self, images: Collection[str]) -> None:
+        """Remove the provers of images that are no longer in use."""
+        wanted = {self._name(image) for image in images}
+        for found in await self.client.list(DEPLOYMENT, self.home, labels=self._labels()):
+            metadata = found["metadata"]
+            if metadata["name"] not in wanted:
+                await self.client.delete(DEPLOYMENT, Key(self.home, metadata["name"]), uid=metadata["uid"])
+                self._made.discard(metadata["name"])
+                log.info("the prover %s is no longer needed", metadata["name"])
+        self._pods = {image: pod for image, pod in self._pods.items() if image in images}
+
+    async def _find(self, image: str) -> Key:
+        name = self._name(image)
+        for pod in await self.client.list(POD, self.home, labels={**self._labels(), "davit.dev/prover": name}):
+            if "deletionTimestamp" not in pod["metadata"] and _runs(pod):
+                self._pods[image] = found = Key(self.home, pod["metadata"]["name"])
+                return found
+        if name not in self._made:
+            await self._make(name, image)
+        raise NotReady(f"the prover of {image} does not run yet: look at Deployment {self.home}/{name}", retry_after=0.5)
+
+    async def _make(self, name: str, image: str) -> None:
+        key = Key(self.home, name)
+        if await self.client.get(DEPLOYMENT, key) is None:
+            await self.client.apply(DEPLOYMENT, self._manifest(name, image, await self._owner()))
+            log.info("a prover of %s was made: Deployment %s", image, key)
+        self._made.add(name)
+
+    async def _owner(self) -> Manifest | None:
+        return await self.client.get(DEPLOYMENT, Key(self.home, self.deployment)) if self.deployment else None
+
+    def _name(self, image: str) -> str:
+        return f"{self.operator}-{COMPONENT}-{hashlib.sha256(image.encode()).hexdigest()[:8]}"
+
+    def _labels(self) -> dict[str, str]:
+        return {labels.MANAGED_BY: self.operator, labels.COMPONENT: COMPONENT}
+
+    def _manifest(self, name: str, image: str, owner: Manifest | None) -> Manifest:
+        tags = {**self._labels(), labels.PART_OF: "davit", "davit.dev/prover": name}
+        metadata: dict[str, Any] = {"name": name, "namespace": self.home, "labels": tags}
+        if owner is not None:
+            metadata["ownerReferences"] = [labels.owner_reference({"apiVersion": "apps/v1", "kind": "Deployment", **owner})]
+        container = {
+            "name": COMPONENT,
+            "image": image,
+            "command": list(self.idle),
+            "stdin": True,
+            "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+            "securityContext": {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            },
+        }
+        pod = {
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": 1,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 65534,
+                "runAsGroup": 65534,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [container],
+        }
+        return {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": metadata,
+            "spec": {
+                "replicas": 1,
+                "revisionHistoryLimit": 1,
+                "selector": {"matchLabels": {"davit.dev/prover": name}},
+                "template": {"metadata": {"labels": tags}, "spec": pod},
+            },
+        }
+
+
+def _runs(pod: Mapping[str, Any]) -> bool:
+    return any("running" in one.get("state", {}) for one in pod.get("status", {}).get("containerStatuses", ()))
