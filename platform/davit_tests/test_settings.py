@@ -20,10 +20,19 @@ def test_the_environment_sets_everything() -> None:
         "DAVIT_WORKERS": "9",
         "DAVIT_PORT": "9090",
         "DAVIT_CRDS_MAINTAIN": "false",
+        "DAVIT_ADMISSION_SERVICE": "davit",
+        "DAVIT_ADMISSION_CONFIGURATION": "davit-admission",
+        "DAVIT_ADMISSION_SECRET": "davit-keys",
+        "DAVIT_ADMISSION_OWNER": "davit-role",
+        "DAVIT_ADMISSION_PORT": "8443",
         "DAVIT_KUBECONFIG": "/kube",
         "DAVIT_LOG_LEVEL": "debug",
     }
-    expected = Settings(("a", "b"), "davit", "davit-etcd-0", "f7e6", "other", 9, 9090, False, "/kube", "DEBUG")
+    expected = Settings(
+        namespaces=("a", "b"), namespace="davit", pod="davit-etcd-0", pod_uid="f7e6", lease="other", workers=9, port=9090,
+        maintain_crds=False, admission_service="davit", admission_configuration="davit-admission",
+        admission_secret="davit-keys", admission_owner="davit-role", admission_port=8443, kubeconfig="/kube", log_level="DEBUG",
+    )  # fmt: skip
     assert Settings.parse([], environment) == expected
 
 
