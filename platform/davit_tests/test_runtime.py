@@ -10,6 +10,7 @@ from typing import Any
 import kopf
 import pytest
 from aiohttp import web
+from davit import runtime
 from davit.kube.http import Connection, Credentials
 from davit.kube.kinds import CONFIG_MAP
 from davit.model import Key, Kind, Manifest, Watch
@@ -185,3 +186,12 @@ def test_run_reads_flags_and_the_environment(monkeypatch: pytest.MonkeyPatch, ca
         run(Runtime("toy", "1.0", None))  # type: ignore[arg-type]
     assert caught.value.code == 2
     assert "usage: toy" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("context", "level"), [({"asyncgen": None}, "INFO"), ({}, "ERROR")])
+async def test_only_a_watch_that_is_cut_off_at_the_end_is_no_error(
+    context: dict[str, Any], level: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        runtime._complain(asyncio.get_running_loop(), {"message": "trouble", "exception": RuntimeError("x"), **context})
+    assert [record.levelname for record in caplog.records] == [level]

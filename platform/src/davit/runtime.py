@@ -169,6 +169,7 @@ class KopfSource:
 
 
 def _run(loop: asyncio.AbstractEventLoop, work: asyncio.Task[None], ended: concurrent.futures.Future[None]) -> None:
+    loop.set_exception_handler(_complain)
     try:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
             runner.run(_join(work))
@@ -176,6 +177,14 @@ def _run(loop: asyncio.AbstractEventLoop, work: asyncio.Task[None], ended: concu
         ended.set_exception(error)
     else:
         ended.set_result(None)
+
+
+def _complain(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """kopf's endless watch may still be running when the loop of a cancelled kopf closes its generators."""
+    if "asyncgen" in context:
+        log.info("a watch was cut off at the end: %s", context.get("exception"))
+    else:
+        loop.default_exception_handler(context)
 
 
 async def _join(work: asyncio.Task[None]) -> None:
