@@ -1,0 +1,125 @@
+"""ScrapeConfigs as prometheus-operator 0.93 configures them, by meaning, on many versions."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from davit.monitoring.emit import text
+from davit_prometheus.config.discovery.table import Discovery
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ci.tools.build import path as tool_path
+from davit_prometheus_tests.monitors_world import Upstream
+from davit_prometheus_tests.scrape_config_samples import AUTHENTICATIONS, full, kinds, least, scrape_config, secrets
+from davit_prometheus_tests.scrape_config_strategies import VERSIONS, entries, jobs, prometheuses
+from davit_prometheus_tests.scrape_config_world import differences, prometheus, rendered
+
+pytestmark = pytest.mark.differential
+Json = dict[str, Any]
+KINDS = {discovery.field: discovery for discovery in kinds()}
+SLOW = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+
+EXPLAINED = (
+    # Prometheus refuses these, and so its whole configuration; prometheus-operator writes them all the same.
+    r"we refuse spec\.kubernetesSDConfigs\[0\]\.apiServer: is missing: \w+ is for a server that is named",
+    r"we refuse spec\.linodeSDConfigs\[0\]\.region: needs Prometheus 2\.52\.0",
+    # prometheus-operator looks at neither with the other methods than OAuth.
+    r"we refuse spec\.azureSDConfigs\[0\]\.(oauth2\.)?(noProxy|proxy\w+|basicAuth\.password|authorization\.type)",
+    # Beside oauth2 nobody reads what is wrong here.
+    r"upstream refuses it: IonosSDConfigs: \[0\]: 'authorization' type",
+)
+"""Differences that are meant."""
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[Upstream]:
+    running = Upstream()
+    yield running
+    running.close()
+
+
+def unexplained(upstream: Upstream, spec: Json, of_prometheus: Json) -> list[str]:
+    found = differences(upstream, spec, of_prometheus)
+    return [each for each in found if not any(re.match(pattern, each) for pattern in EXPLAINED)]
+
+
+@pytest.mark.parametrize("discovery", KINDS.values(), ids=KINDS)
+def test_every_version_gets_what_upstream_gives_it(upstream: Upstream, discovery: Discovery) -> None:
+    for version in VERSIONS:
+        for entry in [*(full(discovery, method) for method in AUTHENTICATIONS), least(discovery)]:
+            assert unexplained(upstream, {discovery.field: [entry]}, {"version": version}) == []
+
+
+@pytest.mark.parametrize("version", ["2.45.0", "2.55.1", "3.13.2"])
+@pytest.mark.parametrize("discovery", KINDS.values(), ids=KINDS)
+def test_every_field_can_be_left_out(upstream: Upstream, discovery: Discovery, version: str) -> None:
+    needed = least(discovery)
+    for entry in (full(discovery, method) for method in AUTHENTICATIONS):
+        for name in entry.keys() - needed.keys():
+            without = {other: value for other, value in entry.items() if other != name}
+            assert unexplained(upstream, {discovery.field: [without]}, {"version": version}) == []
+
+
+@pytest.mark.parametrize("discovery", KINDS.values(), ids=KINDS)
+def test_any_entry_is_as_upstream_writes_it(upstream: Upstream, discovery: Discovery) -> None:
+    @SLOW
+    @given(entry=entries(discovery), version=st.sampled_from(VERSIONS))
+    def same(entry: Json, version: str) -> None:
+        assert unexplained(upstream, {discovery.field: [entry]}, {"version": version}) == []
+
+    same()
+
+
+def test_any_job_is_as_upstream_writes_it(upstream: Upstream) -> None:
+    @settings(SLOW, max_examples=3000)
+    @given(spec=jobs(), of_prometheus=prometheuses())
+    def same(spec: Json, of_prometheus: Json) -> None:
+        targets = {"staticConfigs": [{"targets": ["a:1"]}]}
+        assert unexplained(upstream, {**spec, **targets}, of_prometheus) == []
+
+    same()
+
+
+def test_an_object_without_targets_is_a_job_as_upstream_writes_it(upstream: Upstream) -> None:
+    assert unexplained(upstream, {}, {"shards": 2}) == []
+    assert unexplained(upstream, {discovery: [] for discovery in KINDS}, {}) == []
+
+
+def test_all_discoveries_together_keep_upstreams_order(upstream: Upstream) -> None:
+    spec = {field: [least(discovery), full(discovery)] for field, discovery in KINDS.items()}
+    assert unexplained(upstream, spec, {}) == []
+    answer = upstream.ask([prometheus(), scrape_config(spec), *secrets()])
+    (theirs,) = [job for job in yaml.safe_load(answer["config"])["scrape_configs"] if job["job_name"].startswith("scrapeConfig/")]
+    (ours,) = rendered(scrape_config(spec)).jobs
+    assert list(ours.config) == list(theirs)
+
+
+@pytest.mark.parametrize(
+    "discovery", [each for each in KINDS.values() if each.field != "scalewaySDConfigs"], ids=lambda each: each.key
+)
+def test_what_we_render_loads(tmp_path: Path, discovery: Discovery) -> None:
+    """Scaleway's SDK wants real keys; AWS' asks the instance that it runs on for a region."""
+    found: list[Json] = []
+
+    @SLOW
+    @given(entry=entries(discovery), spec=jobs(), of_prometheus=prometheuses())
+    def collect(entry: Json, spec: Json, of_prometheus: Json) -> None:
+        region = {"region": "eu-1"} if discovery.field in ("ec2SDConfigs", "lightSailSDConfigs") else {}
+        resource = scrape_config({**spec, discovery.field: [{**entry, **region}]})
+        made = rendered(resource, {**of_prometheus, "version": "3.13.2"})
+        found.extend({**job.config, "job_name": f"job-{len(found)}"} for job in made.jobs)
+
+    collect()
+    assert found
+    file = tmp_path / "prometheus.yaml"
+    file.write_text(text({"scrape_configs": found}))
+    promtool = tool_path("prometheus3", "promtool")
+    checked = subprocess.run([promtool, "check", "config", "--syntax-only", file], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -1,0 +1,115 @@
+"""What is said of a resource when it is applied: refused when it can't work anywhere, warned about when it can't work fully.
+
+By the object alone: a monitor is judged as a Prometheus of the default version and without limits would, and what it
+refers to may come later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from davit.errors import Blocked, Invalid, Problem, Transient
+from davit.model import Kind, Manifest
+from davit.monitoring.assets import Assets, MissingAsset, Ref
+from davit.monitoring.emit import text
+from davit.monitoring.unknown import unknown_fields
+from davit.webhook.registration import Endpoint
+from davit.webhook.review import reviewer, unknown
+from pydantic import BaseModel
+
+from davit_prometheus import validate
+from davit_prometheus.api.monitors import POD_MONITOR, PROBE, SERVICE_MONITOR, PodMonitorSpec, ProbeSpec, ServiceMonitorSpec
+from davit_prometheus.api.prometheus import PROMETHEUS, PROMETHEUS_AGENT
+from davit_prometheus.api.rules import PROMETHEUS_RULE, PrometheusRuleSpec
+from davit_prometheus.api.scrapeconfig import SCRAPE_CONFIG, ScrapeConfigSpec
+from davit_prometheus.assembly import digest_of
+from davit_prometheus.config import jobs, rules
+from davit_prometheus.inventory import Memory
+from davit_prometheus.judge import Judge
+from davit_prometheus.manifests.stateful_set import ignored, problems
+from davit_prometheus.model import Fault, Instance
+
+Check = Callable[[Manifest], Awaitable[Iterable[str]]]
+MODELS: dict[Kind, type[BaseModel]] = {
+    SERVICE_MONITOR: ServiceMonitorSpec,
+    POD_MONITOR: PodMonitorSpec,
+    PROBE: ProbeSpec,
+    SCRAPE_CONFIG: ScrapeConfigSpec,
+    PROMETHEUS_RULE: PrometheusRuleSpec,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The reviewers; `judge` asks promtool about rules, and is done without while it can't be asked."""
+
+    judge: Judge
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """A row for each kind."""
+        checks: dict[Kind, Check] = {
+            PROMETHEUS: check_prometheus,
+            PROMETHEUS_AGENT: check_prometheus,
+            PROMETHEUS_RULE: self.check_rule,
+        }
+        checks |= dict.fromkeys((SERVICE_MONITOR, POD_MONITOR, PROBE, SCRAPE_CONFIG), check_monitor)
+        return tuple(Endpoint((kind,), reviewer(check)) for kind, check in checks.items())
+
+    async def check_rule(self, manifest: Manifest) -> Iterable[str]:
+        """Every expression is parsed by promtool."""
+        instance = _anybody(manifest)
+        found = rules.render(instance.scope, manifest)
+        faults = list(found.rendered.faults)
+        groups = {digest_of(text(group)): group for _, group in found.groups}
+        try:
+            proved = await self.judge.prove(Memory(), instance.scope, instance.image, {}, (), groups)
+        except (Transient, Blocked):
+            warnings = ["the expressions could not be checked now: status will say whether they are in use"]
+        else:
+            warnings = []
+            for path, group in found.groups:
+                if said := proved.complaints.get(digest_of(text(group))):
+                    faults.append(Fault(path, said))
+        _refuse(faults)
+        return (*warnings, *_unknown(PROMETHEUS_RULE, manifest), *found.rendered.ignored)
+
+
+async def check_prometheus(manifest: Manifest) -> Iterable[str]:
+    """As the operator will judge it."""
+    instance = validate.validate(manifest)
+    if found := problems(instance):
+        raise Invalid(*found)
+    return (*unknown(instance.unknown), *instance.ignored, *ignored(instance))
+
+
+async def check_monitor(manifest: Manifest) -> Iterable[str]:
+    """Whether every endpoint can be rendered; Secrets are not looked at, or they could be sounded out."""
+    instance = _anybody(manifest)
+    rendered = jobs.render(instance.scope, manifest, Assets())
+    absent = [str(MissingAsset(ref)) for ref in _named(jobs.references(instance.scope, manifest))]
+    _refuse([fault for fault in rendered.faults if not any(said in fault.message for said in absent)])
+    kind = next(kind for kind in MODELS if kind.kind == manifest["kind"])
+    return (*_unknown(kind, manifest), *rendered.ignored)
+
+
+def _named(refs: Iterable[Ref]) -> Iterable[Ref]:
+    """A reference without a name or key is a mistake of the object itself."""
+    return (ref for ref in refs if ref.name and ref.key)
+
+
+def _anybody(manifest: Manifest) -> Instance:
+    """A Prometheus of the default version that takes everything."""
+    namespace = manifest["metadata"].get("namespace", "default")
+    metadata = {"name": "any", "namespace": namespace, "uid": "any", "generation": 1}
+    return validate.validate({"apiVersion": PROMETHEUS.api_version, "kind": PROMETHEUS.kind, "metadata": metadata, "spec": {}})
+
+
+def _refuse(faults: Iterable[Fault]) -> None:
+    found = [Problem(fault.path, fault.message) for fault in faults]
+    if found:
+        raise Invalid(*found)
+
+
+def _unknown(kind: Kind, manifest: Manifest) -> tuple[str, ...]:
+    return unknown(unknown_fields(MODELS[kind], manifest.get("spec") or {}, "spec"))

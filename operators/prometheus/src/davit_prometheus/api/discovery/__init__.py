@@ -1,0 +1,1 @@
+"""The service discoveries of a ScrapeConfig, one module per family."""

@@ -1,0 +1,189 @@
+"""From rendered parts to the files that a process loads. Pure.
+
+Every file set carries its own digest in a place where the loaded process shows it again, so that "live" can be proved
+from the process: prometheus.yaml ends its scrape_config_files with a pattern that names the digest and matches no file;
+each directory of rules has a file with one group that records nothing and whose `limit`, which nothing exceeds, is the
+digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from davit.monitoring.emit import text
+
+from davit_prometheus.manifests import CONFIG_DIR, SCRAPE_SECRETS
+from davit_prometheus.model import INZONE_SHARD, RULES, SHARD, TOPOLOGY_ZONE, Job, Json, Scope, Top
+
+_NOTHING = {"record": "davit:live", "expr": "vector(0) < 0"}
+"""A rule that never records anything: groups without rules are not told by the process."""
+INLINE_LIMIT = 900_000
+"""Bytes up to which all jobs are in prometheus.yaml: a Secret holds 1 MiB."""
+BUCKET_LIMIT = 450_000
+"""Half a Secret, because while a new file replaces an old one both are there."""
+RULES_LIMIT = 900_000
+"""Bytes of rules in one ConfigMap."""
+LIVE = "davit-live"
+"""The name of the rule group, and file, that carries the digest."""
+NOTE = (
+    "# Written by Davit's Prometheus operator from the objects that this Prometheus selects.\n"
+    "# The last of the scrape_config_files names this configuration and matches no file.\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The text of one entry of scrape_configs; `digest` of the text tells whether it was judged before."""
+
+    name: str
+    text: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The files of one shard: prometheus.yaml, and by number of the bucket the name and text of what does not fit."""
+
+    digest: str
+    main: str
+    buckets: Mapping[int, tuple[str, str]]
+
+    @property
+    def marker(self) -> str:
+        """What the loaded configuration must contain."""
+        return marker(self.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleMap:
+    """The content of one ConfigMap of rules, the file with its digest included."""
+
+    files: Mapping[str, str]
+    limit: int
+
+
+def block(job: Job) -> Block:
+    """The text of a job."""
+    lines = text([job.config])
+    return Block(job.name, lines, digest_of(lines))
+
+
+def digest_of(*parts: str) -> str:
+    """Sixteen hexadecimal digits that stand for a text."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def marker(digest: str) -> str:
+    """The pattern that names a configuration."""
+    return f"{CONFIG_DIR}/digest-{digest}.*"
+
+
+def head(top: Top) -> Json:
+    """The top level without what is assembled."""
+    return {key: value for key, value in top.config.items() if key not in ("scrape_configs", "scrape_config_files")}
+
+
+def assemble(scope: Scope, shard: int, top: Json, patterns: Sequence[str], blocks: Sequence[Block]) -> Configuration:
+    """The configuration of one shard; `patterns` are the scrape_config_files that the user asked for."""
+
+    def own(lines: str) -> str:
+        return placed(scope, shard, lines)
+
+    start = own(text(top))
+    jobs = [own(one.text) for one in blocks]
+    inline = len(start) + sum(len(job.encode()) for job in jobs) <= INLINE_LIMIT
+    buckets = {} if inline else _buckets(blocks, jobs)
+    files = [*patterns, *(f"{CONFIG_DIR}/{name}" for name, _ in buckets.values())]
+    digest = digest_of(start, *files, *(jobs if inline else ()))
+    body = text({"scrape_config_files": [*files, marker(digest)]})
+    if inline:
+        body += "".join(("scrape_configs:\n", *jobs)) if jobs else "scrape_configs: []\n"
+    return Configuration(digest, NOTE + start + body, buckets)
+
+
+def placed(scope: Scope, shard: int, lines: str) -> str:
+    """The text with a shard's own values in the places of the placeholders."""
+    if "$(" not in lines:
+        return lines
+    lines = lines.replace(SHARD, str(shard)).replace(INZONE_SHARD, str(scope.inzone_shard(shard)))
+    return lines.replace(TOPOLOGY_ZONE, scope.zone(shard))
+
+
+def _buckets(blocks: Sequence[Block], jobs: Sequence[str]) -> dict[int, tuple[str, str]]:
+    """By a hash of the job's name, so that an edit rewrites one Secret; as few Secrets as will do."""
+    count = 1
+    while count < SCRAPE_SECRETS:
+        sizes = [0] * count
+        for one, job in zip(blocks, jobs, strict=True):
+            sizes[_bucket(one.name, count)] += len(job.encode())
+        if max(sizes) <= BUCKET_LIMIT:
+            break
+        count *= 2
+    found: dict[int, list[str]] = {}
+    for one, job in zip(blocks, jobs, strict=True):
+        found.setdefault(_bucket(one.name, count), []).append(job)
+    texts = {number: "".join(("scrape_configs:\n", *parts)) for number, parts in sorted(found.items())}
+    return {number: (f"jobs-{number}-{digest_of(lines)}.yaml", lines) for number, lines in texts.items()}
+
+
+def _bucket(name: str, count: int) -> int:
+    return zlib.crc32(name.encode()) % count
+
+
+def rule_maps(files: Mapping[str, str], before: Sequence[Iterable[str]]) -> list[RuleMap]:
+    """Rule files spread over ConfigMaps; `before` are the file names that each holds now.
+
+    A file stays where it is while it fits: the path is part of a group's identity, and alerts of a group that moved
+    would lose for how long they have been pending.
+    """
+    places: list[dict[str, str]] = [{} for _ in before]
+    sizes = [0] * len(before)
+    homes = {name: number for number, names in enumerate(before) for name in names}
+
+    def fits(number: int, name: str) -> bool:
+        return sizes[number] + len(files[name].encode()) + len(name) <= RULES_LIMIT
+
+    def put(number: int, name: str) -> None:
+        places[number][name] = files[name]
+        sizes[number] += len(files[name].encode()) + len(name)
+
+    moving = []
+    for name in sorted(files):
+        home = homes.get(name)
+        if home is not None and fits(home, name):
+            put(home, name)
+        else:
+            moving.append(name)
+    for name in moving:
+        number = next((number for number in range(len(places)) if fits(number, name)), len(places))
+        if number == len(places):
+            places.append({})
+            sizes.append(0)
+        put(number, name)
+    while len(places) > 1 and not places[-1]:
+        places.pop()
+    return [_with_digest(place) for place in places or [{}]]
+
+
+def _with_digest(files: Mapping[str, str]) -> RuleMap:
+    limit = int(digest_of(*(part for name in sorted(files) for part in (name, files[name])))[:13], 16)
+    own = text({"groups": [{"name": LIVE, "limit": limit, "rules": [_NOTHING]}]})
+    return RuleMap({**{name: files[name] for name in sorted(files)}, f"{LIVE}.yaml": own}, limit)
+
+
+def edition(configurations: Sequence[Configuration], rules: Sequence[RuleMap]) -> str:
+    """What stands for everything that the processes of a Prometheus load."""
+    return digest_of(*(one.digest for one in configurations), *(str(one.limit) for one in rules))
+
+
+def rules_pattern(prefix: str, number: int) -> str:
+    """The rule_files entry of a ConfigMap."""
+    return f"{RULES}/{prefix}-rulefiles-{number}/*.yaml"
+
+
+def live_file(prefix: str, number: int) -> str:
+    """The file by which a ConfigMap of rules is proved live."""
+    return f"{RULES}/{prefix}-rulefiles-{number}/{LIVE}.yaml"

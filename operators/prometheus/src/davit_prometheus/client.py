@@ -1,0 +1,105 @@
+"""A thin async client of Prometheus' HTTP API.
+
+Source: prometheus.io/docs/prometheus/latest/querying/api and management_api.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+from davit.errors import Transient
+
+Json = dict[str, Any]
+
+
+class PrometheusError(Transient):
+    """Prometheus did not answer, or not as it should."""
+
+
+class ReloadRefused(Exception):
+    """The process looked at the configuration and did not take it; the message is its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The targets of one scrape pool."""
+
+    active: int
+    up: int
+    errors: tuple[str, ...] = ()
+    """A few of the errors that targets which are down were last scraped with."""
+
+
+class PrometheusClient:
+    """Speaks to processes by their base URL with route prefix, for example `http://10.0.0.5:9090/prometheus`."""
+
+    def __init__(self, *, timeout: float = 5.0) -> None:
+        """Within a running event loop; `timeout` in seconds for a whole request."""
+        # A pod is spoken to by its address, which no certificate names; nothing secret is sent to it.
+        tls = ssl.create_default_context()
+        tls.check_hostname = False
+        tls.verify_mode = ssl.CERT_NONE
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60.0, ssl=tls), trust_env=False
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.close()
+
+    async def reload(self, url: str) -> None:
+        """Load the configuration files anew; raises `ReloadRefused` with the process' reason."""
+        status, body = await self._request("POST", f"{url}/-/reload")
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise ReloadRefused(body.decode(errors="replace").strip()[:2000])
+        if status != HTTPStatus.OK:
+            raise PrometheusError(f"{url}/-/reload: HTTP {status}")
+
+    async def config(self, url: str) -> str:
+        """The configuration that the process has loaded, as YAML with its secrets hidden."""
+        data = await self._data(f"{url}/api/v1/status/config")
+        return str(data.get("yaml", ""))
+
+    async def loaded_rules(self, url: str, group: str) -> dict[str, int]:
+        """The `limit` of each loaded rule group of this name, by the file that it comes from."""
+        data = await self._data(f"{url}/api/v1/rules", {"rule_group[]": group})
+        return {one["file"]: int(one.get("limit", 0)) for one in data.get("groups", ()) if one["name"] == group}
+
+    async def pools(self, url: str) -> dict[str, Pool]:
+        """How many targets each scrape pool has, and how many of them are up; only pools with targets."""
+        data = await self._data(f"{url}/api/v1/targets", {"state": "active"})
+        found: dict[str, list[Json]] = {}
+        for target in data.get("activeTargets", ()):
+            found.setdefault(target["scrapePool"], []).append(target)
+        return {name: _pool(targets) for name, targets in found.items()}
+
+    async def _data(self, url: str, query: Mapping[str, str] | None = None) -> Json:
+        status, body = await self._request("GET", url, query)
+        try:
+            reply = json.loads(body)
+        except ValueError as error:
+            raise PrometheusError(f"{url}: HTTP {status}, and no JSON") from error
+        if status != HTTPStatus.OK or reply.get("status") != "success":
+            raise PrometheusError(f"{url}: HTTP {status} {reply.get('error', '')}".rstrip())
+        data = reply.get("data")
+        return data if isinstance(data, dict) else {}
+
+    async def _request(self, method: str, url: str, query: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+        try:
+            async with self._http.request(method, url, params=query, timeout=self._timeout) as response:
+                return response.status, await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise PrometheusError(f"{url}: {type(error).__name__} {error}".rstrip()) from error
+
+
+def _pool(targets: list[Json]) -> Pool:
+    down = [target for target in targets if target.get("health") != "up"]
+    errors = sorted({str(target["lastError"])[:200] for target in down if target.get("lastError")})
+    return Pool(len(targets), len(targets) - len(down), tuple(errors[:3]))

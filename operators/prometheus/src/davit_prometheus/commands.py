@@ -1,0 +1,57 @@
+"""The frozen commands of a plan. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from davit_prometheus.assembly import Configuration, RuleMap
+from davit_prometheus.snapshot import Pod
+
+
+@dataclass(frozen=True, slots=True)
+class MakeLive:
+    """Bring the written configuration into processes: have the kubelet refresh the files, reload, and prove it."""
+
+    pods: tuple[Pod, ...]
+    configurations: tuple[Configuration, ...]
+    rules: tuple[RuleMap, ...]
+    secrets: tuple[str, ...] = ()
+    """Names of the Secrets with the configuration, by shard."""
+    destructive: bool = False
+    reason: str = ""
+
+    @property
+    def message(self) -> str:
+        """What is done and why."""
+        return f"{', '.join(pod.name for pod in self.pods)}: loading configuration {self.configurations[0].digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """Delete a StatefulSet and leave its pods and volumes, so that it can be made anew with what can't be changed in it."""
+
+    name: str
+    uid: str
+    why: str
+    destructive: bool = False
+    reason: str = "Recreating"
+
+    @property
+    def message(self) -> str:
+        """What is done and why."""
+        return f"StatefulSet {self.name} is made anew, its pods and volumes stay: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Expand:
+    """Let a volume claim grow."""
+
+    claim: str
+    size: str
+    destructive: bool = False
+    reason: str = "Expanding"
+
+    @property
+    def message(self) -> str:
+        """What is done and why."""
+        return f"volume claim {self.claim} grows to {self.size}"

@@ -1,0 +1,1 @@
+"""The service discoveries of a ScrapeConfig as Prometheus configures them, one module per family. Pure."""

@@ -1,0 +1,101 @@
+"""The Prometheus operator's process: everything put together, and the console script."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import NoReturn
+
+from davit.crd import manifest
+from davit.errors import Fatal, Invalid
+from davit.kube.schemas import Schemas
+from davit.model import Key, Kind, Manifest
+from davit.monitoring.prover import Prover
+from davit.monitoring.selection import matches, parse_selector
+from davit.monitoring.sources import Sources
+from davit.reconcile import Reconciler
+from davit.runtime import Controller, Host, Runtime, run
+from davit.webhook.registration import Address
+from davit.webhook.serving import Admission as Serving
+from davit.webhook.serving import serving
+
+from davit_prometheus import __version__
+from davit_prometheus.actions import Actor
+from davit_prometheus.admission import Admission
+from davit_prometheus.api.crds import CRDS
+from davit_prometheus.client import PrometheusClient
+from davit_prometheus.inventory import MAINS, MONITORS, Inventory
+from davit_prometheus.judge import IDLE, Judge
+from davit_prometheus.monitors import MonitorPasses
+from davit_prometheus.observe import Observer
+from davit_prometheus.operator import OPERATOR, Passes, PrometheusOperator
+from davit_prometheus.validate import REPOSITORY, THANOS_REPOSITORY
+from davit_prometheus.watch import watches
+
+
+@asynccontextmanager
+async def controllers(host: Host) -> AsyncIterator[Sequence[Controller]]:
+    """A controller for each kind, which share what they know.
+
+    DAVIT_INSTANCE_SELECTOR: labels of the Prometheus objects that are ours, all when empty; DAVIT_DEPLOYMENT: the
+    operator's own Deployment, with which its provers go; DAVIT_PROMETHEUS_REPOSITORY, DAVIT_THANOS_REPOSITORY: where images
+    come from. Raises `Fatal` for a selector that is none.
+    """
+    try:
+        selector = parse_selector(os.environ.get("DAVIT_INSTANCE_SELECTOR", ""))
+    except Invalid as error:
+        raise Fatal(f"DAVIT_INSTANCE_SELECTOR: {error}") from error
+
+    def ours(resource: Manifest) -> bool:
+        return matches(selector, resource["metadata"].get("labels") or {})
+
+    repository = os.environ.get("DAVIT_PROMETHEUS_REPOSITORY") or REPOSITORY
+    thanos_repository = os.environ.get("DAVIT_THANOS_REPOSITORY") or THANOS_REPOSITORY
+    inventory = Inventory(namespaced=host.settings.namespaces is not None)
+    schemas = Schemas(host.client)
+    prover = Prover(host.client, OPERATOR, host.home, os.environ.get("DAVIT_DEPLOYMENT", ""), IDLE)
+    judge = Judge(prover)
+    async with AsyncExitStack() as stack:
+        prometheus = PrometheusClient()
+        stack.push_async_callback(prometheus.close)
+        observer = Observer(host.client, prometheus, inventory, Sources(host.client, inventory.cache), judge)
+        actor = Actor(host.client, prometheus, observer)
+        if host.settings.admission_service:
+            await stack.enter_async_context(
+                serving(host.client, _admission(host), Admission(judge).endpoints(), host.holds_lease)
+            )
+
+        def main_controller(kind: Kind) -> Controller:
+            operator = PrometheusOperator(kind, observer, actor, inventory, repository, thanos_repository)
+            reconciler = Reconciler(operator, host.client, host.holds_lease, fit=schemas.fit)
+            passes = Passes(reconciler, kind, inventory, host.wake, ours)
+            return Controller(kind, passes, watches(kind, inventory), required=False, cache=inventory.cache)
+
+        def monitor_controller(kind: Kind) -> Controller:
+            passes = MonitorPasses(kind, host.client, inventory, host.holds_lease, schemas.fit)
+            return Controller(kind, passes, required=False, cache=inventory.cache)
+
+        yield (*map(main_controller, MAINS), *map(monitor_controller, MONITORS))
+
+
+def _admission(host: Host) -> Serving:
+    settings = host.settings
+    return Serving(
+        OPERATOR,
+        settings.admission_configuration,
+        Key(host.home, settings.admission_secret),
+        Address.service(settings.admission_service, host.home),
+        port=settings.admission_port,
+        owner=settings.admission_owner,
+        namespaces=settings.namespaces,
+    )
+
+
+def main() -> NoReturn:
+    """Run until SIGTERM."""
+    run(Runtime(OPERATOR, __version__, controllers, lambda: map(manifest, CRDS)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,312 @@
+"""Reads the world for one Prometheus: children, pods, what it selects and refers to, and what promtool says of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from davit.errors import Blocked, Transient
+from davit.kube.client import Client
+from davit.kube.kinds import (
+    CONFIG_MAP,
+    NETWORK_POLICY,
+    PERSISTENT_VOLUME_CLAIM,
+    POD,
+    POD_DISRUPTION_BUDGET,
+    SECRET,
+    SERVICE,
+    STATEFUL_SET,
+)
+from davit.model import Key, Kind, Manifest
+from davit.monitoring.assets import Assets, Ref
+from davit.monitoring.prover import NotReady
+from davit.monitoring.selection import matches
+from davit.monitoring.sources import Sources, source
+from davit.monitoring.types import LabelSelector
+
+from davit_prometheus.api.rules import PROMETHEUS_RULE
+from davit_prometheus.assembly import (
+    LIVE,
+    Configuration,
+    RuleMap,
+    assemble,
+    block,
+    edition,
+    head,
+    live_file,
+    rule_maps,
+    rules_pattern,
+)
+from davit_prometheus.client import Pool, PrometheusClient, PrometheusError
+from davit_prometheus.config.server import references, render_server
+from davit_prometheus.inventory import SCRAPED, Inventory, Live, Memory, ObjectId, Part
+from davit_prometheus.judge import Judge, Proved
+from davit_prometheus.manifests import SHARD_LABEL, WEB_PORT, child_labels, governing_service_name, selector
+from davit_prometheus.model import Fault, Instance, Top
+from davit_prometheus.parts import counts, homes, part, part_references, quarantined, report, rule_file, total, with_rule_files
+from davit_prometheus.snapshot import Pod, Snapshot
+
+CHILD_KINDS = (STATEFUL_SET, SECRET, CONFIG_MAP, SERVICE)
+SHARED_KINDS = (POD_DISRUPTION_BUDGET, NETWORK_POLICY)
+"""Kinds whose objects add up: all of the namespace are looked at, ours and others'."""
+PATIENCE = 60.0
+"""Seconds that a change waits for a prover before it is published unproved."""
+SULK = 60.0
+"""Seconds until a configuration that the processes refused is tried again."""
+TARGETS_EVERY = 30.0
+"""Seconds between two looks at the targets, whose number a process tells only as a whole list."""
+
+
+@dataclass(slots=True)
+class Observer:
+    """The only reader; `clock` is monotonic, in seconds."""
+
+    kube: Client
+    prometheus: PrometheusClient
+    inventory: Inventory
+    sources: Sources
+    judge: Judge
+    clock: Callable[[], float] = time.monotonic
+
+    async def observe(self, main: Kind, instance: Instance, resource: Manifest) -> Snapshot:
+        """See `Snapshot`."""
+        await self.inventory.cache.filled()
+        memory = self.inventory.memory(main, instance.key)
+        memory.instance = instance
+        namespace = instance.key.namespace
+        (found, strangers), pods, volumes = await asyncio.gather(
+            self._children(instance),
+            self._pods(instance),
+            self.kube.list(PERSISTENT_VOLUME_CLAIM, namespace, labels=selector(instance.scope)),
+        )
+        top, parts = await self._rendered(memory, instance)
+        snapshot = await self._proved(memory, instance, top, parts, found)
+        await asyncio.gather(*(self._look(memory, snapshot, instance, pod) for pod in pods))
+        _forget_pods(memory, pods)
+        await self._targets(memory, pods)
+        memory.is_live = (
+            bool(pods) and not snapshot.held and not snapshot.refused and all(_proved(memory, snapshot, pod) for pod in pods)
+        )
+        instances = [one.instance for (kind, _), one in self.inventory.memories.items() if kind == main and one.instance]
+        return replace(
+            snapshot, children=found, pods=tuple(pods), volumes=volumes, live=memory.live, strangers=strangers,
+            sharers=tuple(one for one in instances if one.key.namespace == namespace),
+        )  # fmt: skip
+
+    async def _children(self, instance: Instance) -> tuple[list[Manifest], frozenset[str]]:
+        """Our children, and the kinds of which somebody else has an object that ours would clash with."""
+        scope, namespace = instance.scope, instance.key.namespace
+        listed = await asyncio.gather(
+            *(self.kube.list(kind, namespace, labels=child_labels(scope)) for kind in CHILD_KINDS),
+            *(self.kube.list(kind, namespace) for kind in SHARED_KINDS),
+        )
+        found = [manifest for some in listed for manifest in some]
+        ours = [one for one in found if child_labels(scope).items() <= (one["metadata"].get("labels") or {}).items()]
+        others = [one for one in found if one not in ours]
+        governing = await self.kube.get(SERVICE, Key(namespace, governing_service_name(scope)))
+        client = await self.kube.get(SERVICE, Key(namespace, scope.prefix))
+        strangers = {one["kind"] for one in others if _selects(one, selector(scope))}
+        if client is not None and not any(_same(client, one) for one in ours):
+            strangers.add("Service")
+        return [*ours, *([governing] if governing else [])], frozenset(strangers)
+
+    async def _pods(self, instance: Instance) -> list[Pod]:
+        found = await self.kube.list(POD, instance.key.namespace, labels=selector(instance.scope))
+        return [_pod(instance, manifest) for manifest in found if "deletionTimestamp" not in manifest["metadata"]]
+
+    # What it selects
+
+    async def _rendered(self, memory: Memory, instance: Instance) -> tuple[Top, dict[ObjectId, Part]]:
+        """Render what changed since the last pass, and nothing else."""
+        scope = instance.scope
+        chosen = {(kind, key): manifest for kind in SCRAPED for key, manifest in self.inventory.selected(instance, kind)}
+        if not scope.agent:
+            chosen |= {(PROMETHEUS_RULE, key): one for key, one in self.inventory.selected(instance, PROMETHEUS_RULE)}
+        base = (instance.uid, instance.generation)
+        refs: dict[ObjectId, frozenset[Ref]] = {}
+        for one, manifest in chosen.items():
+            known = memory.parts.get(one)
+            edition = (manifest["metadata"]["uid"], manifest["metadata"].get("generation"), base)
+            refs[one] = known.refs if known and known.stamp[:3] == edition else part_references(instance, one[0], manifest)
+        memory.top_refs = references(scope.spec, instance.key.namespace)
+        memory.sources = frozenset(source(ref) for some in (memory.top_refs, *refs.values()) for ref in some)
+        self.sources.keep({one for memory in self.inventory.memories.values() for one in memory.sources})
+
+        parts: dict[ObjectId, Part] = {}
+        stale: list[tuple[ObjectId, Manifest, tuple[Any, ...]]] = []
+        for one, manifest in chosen.items():
+            stamp = (manifest["metadata"]["uid"], manifest["metadata"].get("generation"), base, self.sources.stamp(refs[one]))
+            rendered = memory.parts.get(one)
+            if rendered is not None and rendered.stamp == stamp:
+                parts[one] = rendered
+            else:
+                stale.append((one, manifest, stamp))
+        wanted = memory.top_refs.union(*(refs[one] for one, _, _ in stale))
+        assets = Assets(await self.sources.fetch(wanted))
+        for count, (one, manifest, stamp) in enumerate(stale):
+            parts[one] = part(instance, one[0], manifest, assets, stamp, refs[one])
+            if count % 20 == 19:
+                # Thousands at once must not keep the lease and the health endpoints waiting.
+                await asyncio.sleep(0)
+        memory.parts = {one: parts[one] for one in chosen}
+        return render_server(scope, assets, rule_files=()), memory.parts
+
+    # What promtool says
+
+    async def _proved(
+        self, memory: Memory, instance: Instance, top: Top, parts: Mapping[ObjectId, Part], found: Sequence[Manifest]
+    ) -> Snapshot:
+        scope = instance.scope
+        memory.refused = {one: said for one, said in memory.refused.items() if self.clock() - said[1] < SULK}
+        extra = [block(job) for job in top.jobs]
+        blocks = [one for part in parts.values() for one in part.blocks] + extra
+        groups = {digest: group for part in parts.values() for _, group, digest in part.groups}
+        unchecked = held = ""
+        try:
+            proved = await self.judge.prove(memory, scope, instance.image, head(top), blocks, groups)
+            memory.unchecked_since = None
+        except (NotReady, Blocked) as error:
+            proved = Proved(head(top), (), {digest: said for digest, said in memory.judged.items() if said})
+            now = self.clock()
+            memory.unchecked_since = now if memory.unchecked_since is None else memory.unchecked_since
+            unchecked = str(error)
+            waits = isinstance(error, NotReady) and now - memory.unchecked_since < PATIENCE
+            if waits and _published(instance, found):
+                held = f"the change is not checked yet: {error}"
+            elif waits:
+                # The pods start with what can't be wrong, and get the rest a moment later: a bad one would not start.
+                proved = Proved({key: value for key, value in proved.top.items() if key == "global"})
+                blocks, parts = [], {}
+        memory.reports = {one: report(one, some, proved) for one, some in parts.items()}
+        files = {some.file: text for some in parts.values() if (text := rule_file(some, proved.complaints))}
+        maps = rule_maps(files, homes(scope.prefix, found)) if not scope.agent else []
+        top_level = dict(proved.top)
+        if maps:
+            top_level = with_rule_files(top_level, [rules_pattern(scope.prefix, number) for number in range(len(maps))])
+        good = [one for one in blocks if one.digest not in proved.complaints]
+        shards = tuple(assemble(scope, shard, top_level, (), good) for shard in range(_shards(instance, found)))
+        refused, _ = memory.refused.get(edition(shards, maps), ("", 0.0))
+        if refused and memory.good is None:
+            held = f"the processes refuse what is written: {refused}"
+        elif refused and memory.good is not None:
+            shards, maps = memory.good[0], list(memory.good[1])
+        assets = {name: content for part in parts.values() for name, content in part.rendered.files.items()} | dict(top.files)
+        extra_faults = tuple(
+            Fault("spec.additionalScrapeConfigs", f"job {one.name}: {proved.complaints[one.digest]}")
+            for one in extra
+            if one.digest in proved.complaints
+        )
+        return Snapshot(
+            configurations=shards, rules=tuple(maps), assets=assets, faults=(*top.faults, *proved.faults, *extra_faults),
+            ignored=top.ignored, quarantined=quarantined(parts, proved), selected=counts(parts), held=held, unchecked=unchecked, refused=refused,
+        )  # fmt: skip
+
+    # What the processes say
+
+    async def _look(self, memory: Memory, snapshot: Snapshot, instance: Instance, pod: Pod) -> None:
+        """Ask a container that started since the last look what it has loaded."""
+        known = memory.live.get(pod.uid)
+        if not pod.url or not pod.container or (known is not None and known.container == pod.container):
+            return
+        wanted = snapshot.configurations[pod.shard] if pod.shard < len(snapshot.configurations) else None
+        if wanted is None:
+            return
+        try:
+            if (found := await self.loaded(instance, pod, wanted, snapshot.rules)) is not None:
+                memory.live[pod.uid] = found
+        except PrometheusError:
+            return
+
+    async def loaded(self, instance: Instance, pod: Pod, wanted: Configuration, maps: Sequence[RuleMap]) -> Live | None:
+        """What the process has loaded, if that is what is wanted; raises `PrometheusError` when it does not answer."""
+        if wanted.marker not in await self.prometheus.config(pod.url):
+            return None
+        if maps:
+            found = await self.prometheus.loaded_rules(pod.url, LIVE)
+            limits = tuple(found.get(live_file(instance.scope.prefix, number), -1) for number in range(len(maps)))
+            if limits != tuple(one.limit for one in maps):
+                return None
+        return Live(pod.container, wanted.digest, tuple(one.limit for one in maps))
+
+    async def _targets(self, memory: Memory, pods: Sequence[Pod]) -> None:
+        """Count the targets now and then, on one process of each shard."""
+        now = self.clock()
+        if now - memory.pools_at < TARGETS_EVERY:
+            return
+        asked = {pod.shard: pod for pod in pods if pod.uid in memory.live}
+        if not asked:
+            return
+        memory.pools_at = now
+        found: dict[str, list[Pool]] = {}
+        for pod in asked.values():
+            try:
+                for name, pool in (await self.prometheus.pools(pod.url)).items():
+                    found.setdefault(name, []).append(pool)
+            except Transient:
+                return
+        memory.pools = {name: total(pools) for name, pools in found.items()}
+
+
+def _pod(instance: Instance, manifest: Manifest) -> Pod:
+    statuses = manifest.get("status", {}).get("containerStatuses", ())
+    found: Mapping[str, Any] = next((one for one in statuses if one["name"] == "prometheus"), {})
+    running = "running" in found.get("state", {})
+    return Pod(
+        manifest,
+        _shard(manifest),
+        found.get("containerID", "") if running else "",
+        _url(instance, manifest.get("status", {}).get("podIP", "")) if running else "",
+    )
+
+
+def _url(instance: Instance, address: str) -> str:
+    """Where the process' API is, empty when it listens for nobody outside of its pod."""
+    spec = instance.scope.spec
+    if not address or spec.listen_local:
+        return ""
+    host = f"[{address}]" if ":" in address else address
+    scheme = "https" if spec.web is not None and spec.web.tls_config is not None else "http"
+    return f"{scheme}://{host}:{WEB_PORT}{(spec.route_prefix or '').rstrip('/')}"
+
+
+def _forget_pods(memory: Memory, pods: Sequence[Pod]) -> None:
+    alive = {pod.uid: pod.container for pod in pods}
+    for uid in [uid for uid, live in memory.live.items() if alive.get(uid) != live.container]:
+        del memory.live[uid]
+
+
+def _published(instance: Instance, children: Iterable[Manifest]) -> bool:
+    """Whether a configuration is there already, which a doubtful one must not replace."""
+    return any(one["kind"] == "Secret" and one["metadata"]["name"] == instance.scope.prefix for one in children)
+
+
+def _selects(manifest: Manifest, labels: Mapping[str, str]) -> bool:
+    """Whether a budget or policy selects pods that have (at least) these labels."""
+    name = "selector" if manifest["kind"] == "PodDisruptionBudget" else "podSelector"
+    return matches(LabelSelector.model_validate(manifest["spec"].get(name) or {}), labels)
+
+
+def _same(one: Manifest, other: Manifest) -> bool:
+    return bool(one["metadata"]["uid"] == other["metadata"]["uid"])
+
+
+def _shards(instance: Instance, children: Iterable[Manifest]) -> int:
+    """How many shards are kept: also those that were scaled away, where their data is to be kept until it is too old."""
+    policy = instance.server.shard_retention_policy if instance.server else None
+    if policy is None or policy.when_scaled != "Retain":
+        return instance.scope.shards
+    numbers = [_shard(one) for one in children if one["kind"] == "StatefulSet"]
+    return max([instance.scope.shards, *(number + 1 for number in numbers)])
+
+
+def _shard(manifest: Manifest) -> int:
+    number = (manifest["metadata"].get("labels") or {}).get(SHARD_LABEL, "0")
+    return int(number) if number.isdigit() else 0
+
+
+def _proved(memory: Memory, snapshot: Snapshot, pod: Pod) -> bool:
+    known = memory.live.get(pod.uid)
+    return known is not None and any(known.digest == one.digest for one in snapshot.configurations)

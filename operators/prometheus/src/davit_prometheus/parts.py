@@ -1,0 +1,103 @@
+"""From selected objects to rendered parts, and from parts and complaints to what is said of each. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from davit.model import Kind, Manifest
+from davit.monitoring.assets import Assets, Ref
+from davit.monitoring.emit import text
+
+from davit_prometheus.api.rules import PROMETHEUS_RULE
+from davit_prometheus.assembly import LIVE, block, digest_of
+from davit_prometheus.client import Pool
+from davit_prometheus.config import jobs, rules
+from davit_prometheus.inventory import ObjectId, Part, Report
+from davit_prometheus.judge import Proved
+from davit_prometheus.model import Fault, Instance, Json
+
+ENDPOINTS = {"ServiceMonitor": "spec.endpoints[{}]", "PodMonitor": "spec.podMetricsEndpoints[{}]"}
+"""Where the job with a number at the end of its name comes from; other kinds have one job, of their spec."""
+
+
+def part_references(instance: Instance, kind: Kind, manifest: Manifest) -> frozenset[Ref]:
+    """What the object refers to, as far as rendering needs it."""
+    return frozenset() if kind == PROMETHEUS_RULE else jobs.references(instance.scope, manifest)
+
+
+def part(
+    instance: Instance, kind: Kind, manifest: Manifest, assets: Assets, stamp: tuple[Any, ...], refs: frozenset[Ref]
+) -> Part:
+    """The object as jobs or rule groups."""
+    if kind == PROMETHEUS_RULE:
+        found = rules.render(instance.scope, manifest)
+        groups = tuple((path, group, digest_of(text(group))) for path, group in found.groups)
+        return Part(stamp, refs, found.rendered, groups=groups, file=found.file)
+    rendered = jobs.render(instance.scope, manifest, assets)
+    return Part(stamp, refs, rendered, tuple(block(job) for job in rendered.jobs))
+
+
+def rule_file(part: Part, complaints: Mapping[str, str]) -> str:
+    """The file of a PrometheusRule with its good groups, empty when it has none."""
+    groups = [group for _, group, digest in part.groups if digest not in complaints]
+    return text({"groups": groups}) if groups else ""
+
+
+def report(one: ObjectId, part: Part, proved: Proved) -> Report:
+    """What became of an object."""
+    good = [block.name for block in part.blocks if block.digest not in proved.complaints]
+    good += [str(group["name"]) for _, group, digest in part.groups if digest not in proved.complaints]
+    return Report(part.stamp[1] or 0, tuple(good), faults(one, part, proved), part.rendered.ignored)
+
+
+def faults(one: ObjectId, part: Part, proved: Proved) -> tuple[Fault, ...]:
+    """What was left out of an object, by us or on promtool's word."""
+    refused = [
+        Fault(_endpoint(one[0], block.name), proved.complaints[block.digest])
+        for block in part.blocks
+        if block.digest in proved.complaints
+    ]
+    refused += [Fault(path, proved.complaints[digest]) for path, _, digest in part.groups if digest in proved.complaints]
+    return (*part.rendered.faults, *refused)
+
+
+def quarantined(parts: Mapping[ObjectId, Part], proved: Proved) -> dict[str, tuple[Fault, ...]]:
+    """The objects of which something was left out, as `Kind namespace/name`."""
+    found = {f"{one[0].kind} {one[1]}": faults(one, part, proved) for one, part in parts.items()}
+    return {name: some for name, some in found.items() if some}
+
+
+def counts(parts: Iterable[ObjectId]) -> dict[str, int]:
+    """How many objects of each kind are selected."""
+    return dict(Counter(kind.kind for kind, _ in parts))
+
+
+def homes(prefix: str, children: Sequence[Manifest]) -> list[list[str]]:
+    """The rule files that each ConfigMap holds now."""
+    start = f"{prefix}-rulefiles-"
+    found = {
+        int(number): [name for name in child.get("data") or {} if name != f"{LIVE}.yaml"]
+        for child in children
+        if child["kind"] == "ConfigMap"
+        and child["metadata"]["name"].startswith(start)
+        and (number := child["metadata"]["name"].removeprefix(start)).isdigit()
+    }
+    return [found.get(number, []) for number in range(max(found, default=-1) + 1)]
+
+
+def with_rule_files(top: Json, patterns: Sequence[str]) -> Json:
+    """The top level that also reads these; in upstream's place, before what follows it."""
+    return {**top, "rule_files": [*(top.get("rule_files") or ()), *patterns]} if patterns else top
+
+
+def total(pools: Iterable[Pool]) -> Pool:
+    """The targets of one pool over all shards."""
+    some = list(pools)
+    errors = sorted({error for pool in some for error in pool.errors})
+    return Pool(sum(pool.active for pool in some), sum(pool.up for pool in some), tuple(errors[:3]))
+
+
+def _endpoint(kind: Kind, job: str) -> str:
+    return ENDPOINTS.get(kind.kind, "spec").format(job.rpartition("/")[2])

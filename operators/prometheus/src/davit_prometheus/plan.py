@@ -1,0 +1,198 @@
+"""Decides the next step for one Prometheus. Pure."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from davit.kube.kinds import CONFIG_MAP, NETWORK_POLICY, POD_DISRUPTION_BUDGET, SECRET, SERVICE, STATEFUL_SET
+from davit.kube.quantity import parse_quantity
+from davit.model import Action, Manifest, Plan
+from davit.monitoring import workload
+
+from davit_prometheus.assembly import Configuration
+from davit_prometheus.commands import Expand, MakeLive, Orphan
+from davit_prometheus.manifests import CONFIG_KEY, config_secret, metadata, rules_config_map, scrape_secrets, tls_secret
+from davit_prometheus.manifests.disruption_budget import disruption_budget
+from davit_prometheus.manifests.network_policy import network_policy
+from davit_prometheus.manifests.services import client, governing
+from davit_prometheus.manifests.stateful_set import stateful_set
+from davit_prometheus.manifests.web_config import web_config_secret
+from davit_prometheus.model import Instance
+from davit_prometheus.snapshot import Pod, Snapshot
+
+ASSETS_LIMIT = 900_000
+"""Bytes of TLS assets in one Secret."""
+SOON, LATER = 1.0, 30.0
+"""Seconds until the next look: while something is awaited, and for the targets of a settled one."""
+PRUNED = (STATEFUL_SET, CONFIG_MAP, SECRET, SERVICE, POD_DISRUPTION_BUDGET, NETWORK_POLICY)
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What the plan found, for the status room."""
+
+    stale: tuple[Pod, ...] = ()
+    """Running processes that are not proved to run what is written."""
+    silent: tuple[Pod, ...] = ()
+    """Running processes that can't be spoken to."""
+
+
+def plan(instance: Instance, snapshot: Snapshot, now: float) -> Plan:
+    """The whole next step; `now` is not needed, everything is decided by what is there."""
+    if instance.paused:
+        return Plan(detail=Detail())
+    children = {(one["kind"], one["metadata"]["name"]): one for one in snapshot.children}
+    sets, orphans = _stateful_sets(instance, snapshot, children)
+    files = [] if snapshot.held else [*_files(instance, snapshot, children)]
+    manifests = [*files, web_config_secret(instance), *_services(instance, snapshot), *sets, *_guards(instance, snapshot)]
+    running = [pod for pod in snapshot.pods if pod.container]
+    silent = tuple(pod for pod in running if not pod.url)
+    stale = () if snapshot.held else tuple(pod for pod in running if pod.url and not _is_live(snapshot, pod))
+    risky: list[Action] = [*orphans, *_growth(instance, snapshot)]
+    actions = risky[:1]
+    if stale:
+        secrets = tuple(config_secret(instance.scope, shard) for shard in range(len(snapshot.configurations)))
+        actions.insert(0, MakeLive(stale, snapshot.configurations, snapshot.rules, secrets))
+    waits = bool(snapshot.held or snapshot.refused or stale) or len(running) < instance.scope.replicas * instance.scope.shards
+    return Plan(
+        manifests=tuple(manifests),
+        actions=tuple(actions),
+        # A StatefulSet that is to be made anew is not among the manifests, and pruning would take its pods.
+        prune=() if snapshot.held or orphans else PRUNED,
+        requeue_after=0.0 if orphans else SOON if waits else LATER,
+        detail=Detail(stale, silent),
+    )
+
+
+def _is_live(snapshot: Snapshot, pod: Pod) -> bool:
+    known = snapshot.live.get(pod.uid)
+    if known is None or pod.shard >= len(snapshot.configurations):
+        return False
+    wanted = snapshot.configurations[pod.shard].digest, tuple(one.limit for one in snapshot.rules)
+    return known.container == pod.container and (known.digest, known.rules) == wanted
+
+
+# Files
+
+
+def _files(instance: Instance, snapshot: Snapshot, children: Mapping[tuple[str, str], Manifest]) -> Iterator[Manifest]:
+    """What processes read; what is referred to comes before what refers to it, prometheus.yaml last."""
+    scope = instance.scope
+    for number, files in enumerate(_spread(snapshot.assets)):
+        yield workload.secret(metadata(instance, tls_secret(scope, number)), files)
+    for number, rules in enumerate(snapshot.rules):
+        head = metadata(instance, rules_config_map(scope, number))
+        yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": head, "data": dict(rules.files)}
+    for shard, configuration in enumerate(snapshot.configurations):
+        name = config_secret(scope, shard)
+        yield from _overflow(instance, shard, configuration, children)
+        yield workload.secret(metadata(instance, name), {CONFIG_KEY: configuration.main.encode()})
+
+
+def _overflow(
+    instance: Instance, shard: int, configuration: Configuration, children: Mapping[tuple[str, str], Manifest]
+) -> Iterator[Manifest]:
+    """Files that the written prometheus.yaml reads stay until it reads others: a restart must find them."""
+    written = _written(children.get(("Secret", config_secret(instance.scope, shard))))
+    for number, name in enumerate(scrape_secrets(instance.scope, shard)):
+        files = {file: text.encode() for file, text in [configuration.buckets[number]]} if number in configuration.buckets else {}
+        live = (children.get(("Secret", name)) or {}).get("data") or {}
+        for file, content in live.items():
+            if file in written and written != configuration.main:
+                files.setdefault(file, base64.b64decode(content))
+        if files:
+            yield workload.secret(metadata(instance, name), files)
+
+
+def _written(secret: Manifest | None) -> str:
+    return base64.b64decode(((secret or {}).get("data") or {}).get(CONFIG_KEY, "")).decode()
+
+
+def _spread(files: Mapping[str, bytes]) -> list[dict[str, bytes]]:
+    """Files over Secrets of a size that the API server takes; there is always one."""
+    places: list[dict[str, bytes]] = [{}]
+    size = 0
+    for name in sorted(files):
+        if size + len(files[name]) > ASSETS_LIMIT and places[-1]:
+            places.append({})
+            size = 0
+        places[-1][name] = files[name]
+        size += len(files[name])
+    return places
+
+
+# Pods and what guards them
+
+
+def _stateful_sets(
+    instance: Instance, snapshot: Snapshot, children: Mapping[tuple[str, str], Manifest]
+) -> tuple[list[Manifest], list[Orphan]]:
+    """One for each shard; where a live one differs in what can't be changed, an order to make it anew instead."""
+    counts = {"rule_config_maps": len(snapshot.rules), "tls_secrets": len(_spread(snapshot.assets))}
+    sets, orphans = [], []
+    for shard in range(len(snapshot.configurations)):
+        wanted = stateful_set(instance, shard, **counts)
+        live = children.get(("StatefulSet", wanted["metadata"]["name"]))
+        why = _unchangeable(wanted, live) if live else ""
+        if live and why:
+            orphans.append(Orphan(wanted["metadata"]["name"], live["metadata"]["uid"], why))
+        else:
+            sets.append(wanted)
+    return sets, orphans
+
+
+def _unchangeable(wanted: Manifest, live: Manifest) -> str:
+    """Which immutable field differs, in words; source: apps/v1 validation, ValidateStatefulSetUpdate."""
+    ours, theirs = wanted["spec"], live["spec"]
+    for field in ("serviceName", "podManagementPolicy", "selector"):
+        if field in ours and ours[field] != theirs.get(field):
+            return f"its {field} can't be changed"
+    claims = {one["metadata"]["name"]: one["spec"] for one in theirs.get("volumeClaimTemplates") or ()}
+    named = {one["metadata"]["name"]: one["spec"] for one in ours.get("volumeClaimTemplates") or ()}
+    if set(claims) != set(named):
+        return "its volumeClaimTemplates can't be changed"
+    for name, spec in named.items():
+        for field in ("storageClassName", "accessModes"):
+            if field in spec and spec[field] != claims[name].get(field):
+                return f"{field} of its volumeClaimTemplates can't be changed"
+        if _size(spec) != _size(claims[name]):
+            return "the size in its volumeClaimTemplates can't be changed"
+    return ""
+
+
+def _size(claim: Mapping[str, Any]) -> Any:
+    given = ((claim.get("resources") or {}).get("requests") or {}).get("storage")
+    return None if given is None else parse_quantity(given)
+
+
+def _growth(instance: Instance, snapshot: Snapshot) -> Iterator[Expand]:
+    """Volumes that are smaller than the spec asks for; a smaller wish changes nothing."""
+    for shard in range(len(snapshot.configurations)):
+        for claim in stateful_set(instance, shard)["spec"].get("volumeClaimTemplates") or ():
+            wanted = _size(claim["spec"])
+            start = f"{claim['metadata']['name']}-"
+            for live in snapshot.volumes:
+                size = _size(live["spec"])
+                if live["metadata"]["name"].startswith(start) and wanted is not None and size is not None and size < wanted:
+                    yield Expand(live["metadata"]["name"], str(claim["spec"]["resources"]["requests"]["storage"]))
+
+
+def _services(instance: Instance, snapshot: Snapshot) -> Iterator[Manifest]:
+    sharers = [one for one in snapshot.sharers if one.key != instance.key]
+    for service in (governing([*sharers, instance]), None if "Service" in snapshot.strangers else client(instance)):
+        if service is not None:
+            yield service
+
+
+def _guards(instance: Instance, snapshot: Snapshot) -> Iterator[Manifest]:
+    if "PodDisruptionBudget" not in snapshot.strangers:
+        for shard in range(len(snapshot.configurations)):
+            if (budget := disruption_budget(instance, shard)) is not None:
+                yield budget
+    if "NetworkPolicy" not in snapshot.strangers:
+        policy = network_policy(instance, stateful_set(instance, 0))
+        if policy is not None:
+            yield policy

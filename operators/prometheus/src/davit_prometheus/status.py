@@ -1,0 +1,242 @@
+"""What the operator tells people and machines about a Prometheus. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from davit.errors import Blocked, Invalid
+from davit.model import Manifest, Outcome
+from davit.status import Condition, merge, timestamp
+
+from davit_prometheus.manifests import selector
+from davit_prometheus.model import Fault, Instance
+from davit_prometheus.plan import Detail
+from davit_prometheus.snapshot import Pod, Snapshot
+
+Json = dict[str, Any]
+LISTED = 50
+"""Entries of a list in status at most; the message says how many there are."""
+
+
+def status(resource: Manifest, outcome: Outcome[Instance, Snapshot], now: float) -> Json:
+    """The whole status; facts that could not be read this time are kept from the last."""
+    generation = resource["metadata"].get("generation", 0)
+    old: Json = dict(resource.get("status") or {})
+    kept = (old.get("conditions") or (), {key: value for key, value in old.items() if key != "conditions"})
+    conditions, facts = kept
+    if outcome.domain is not None and outcome.snapshot is not None:
+        facts = _facts(outcome.domain, outcome.snapshot, old, generation, now)
+    found = merge(conditions, list(_conditions(outcome)), generation, now)
+    return {**facts, "observedGeneration": generation, "conditions": found}
+
+
+def _facts(instance: Instance, snapshot: Snapshot, old: Json, generation: int, now: float) -> Json:
+    scope = instance.scope
+    shards = [_shard(instance, snapshot, number) for number in range(len(snapshot.configurations))]
+    counts = ("replicas", "updatedReplicas", "availableReplicas", "unavailableReplicas")
+    found: Json = {
+        "paused": instance.paused,
+        **{name: sum(shard[name] for shard in shards) for name in counts},
+        "shards": scope.shards,
+        "shardStatuses": shards,
+        "selector": ",".join(f"{key}={value}" for key, value in sorted(selector(scope).items())),
+        "config": _config(snapshot, old.get("config") or {}, generation, now),
+    }
+    lists = {
+        "quarantined": [*_quarantined(snapshot)][:LISTED],
+        "ignored": list(dict.fromkeys((*instance.ignored, *snapshot.ignored)))[:LISTED],
+        "unknown": list(instance.unknown)[:LISTED],
+    }
+    return {**found, **{name: value for name, value in lists.items() if value}}
+
+
+def _shard(instance: Instance, snapshot: Snapshot, number: int) -> Json:
+    """The pods of a shard as its StatefulSet counts them; what is wanted counts until there is one."""
+    name = instance.scope.prefix if number == 0 else f"{instance.scope.prefix}-shard-{number}"
+    found = next((one for one in snapshot.children if one["kind"] == "StatefulSet" and one["metadata"]["name"] == name), None)
+    said = (found or {}).get("status") or {}
+    current = (found or {}).get("metadata", {}).get("generation") == said.get("observedGeneration")
+    ready = int(said.get("availableReplicas", 0)) if current else 0
+    return {
+        "shardID": str(number),
+        "replicas": int(said.get("replicas", 0)),
+        "updatedReplicas": int(said.get("updatedReplicas", 0)) if current else 0,
+        "availableReplicas": ready,
+        "unavailableReplicas": max(instance.scope.replicas - ready, 0),
+    }
+
+
+def _config(snapshot: Snapshot, old: Json, generation: int, now: float) -> Json:
+    written = snapshot.configurations[0].digest if snapshot.configurations else ""
+    behind = _behind(snapshot)
+    found: Json = {"digest": written}
+    if not behind and snapshot.pods and not snapshot.held:
+        same = old.get("live") == written and old.get("loadedAt")
+        found |= {"live": written, "observedGeneration": generation, "loadedAt": old["loadedAt"] if same else timestamp(now)}
+    else:
+        found |= {key: old[key] for key in ("live", "observedGeneration", "loadedAt") if key in old}
+    if message := snapshot.held or snapshot.refused or (f"not loaded yet by {_names(behind)}" if behind else ""):
+        found["message"] = message
+    return found
+
+
+def _behind(snapshot: Snapshot) -> list[Pod]:
+    """Pods that are not proved to run what is written."""
+    wanted = [one.digest for one in snapshot.configurations]
+    return [
+        pod
+        for pod in snapshot.pods
+        if pod.shard < len(wanted) and ((live := snapshot.live.get(pod.uid)) is None or live.digest != wanted[pod.shard])
+    ]
+
+
+def _quarantined(snapshot: Snapshot) -> Iterator[Json]:
+    for fault in snapshot.faults:
+        yield {"path": fault.path, "message": fault.message}
+    for name, faults in sorted(snapshot.quarantined.items()):
+        kind, _, key = name.partition(" ")
+        namespace, _, own = key.partition("/")
+        for fault in faults:
+            yield {"kind": kind, "namespace": namespace, "name": own, "path": fault.path, "message": fault.message}
+
+
+# Conditions
+
+
+def _conditions(outcome: Outcome[Instance, Snapshot]) -> Iterator[Condition]:
+    instance, snapshot, error = outcome.domain, outcome.snapshot, outcome.error
+    match error:
+        case Invalid():
+            yield Condition("Ready", "False", "Invalid", str(error))
+            yield Condition("Stalled", "True", "Invalid", str(error))
+        case Blocked() if error.reason != "ReloadRefused":
+            yield Condition("Ready", "False", error.reason, str(error))
+            yield Condition("Stalled", "True", error.reason, str(error))
+        case _ if instance is None or snapshot is None:
+            yield Condition("Ready", "Unknown", "NotObserved", str(error or "it was not looked at yet"))
+            yield Condition("Reconciling", "True", "NotObserved", str(error or "it was not looked at yet"))
+        case _ if instance.paused:
+            yield Condition("Ready", "Unknown", "Paused", "spec.paused is true: nothing is changed")
+        case _:
+            yield from _progress(instance, snapshot, error)
+    if instance is not None and snapshot is not None:
+        yield _available(instance, snapshot)
+        yield _live(instance, snapshot, error)
+    yield _reconciled(outcome)
+
+
+def _progress(instance: Instance, snapshot: Snapshot, error: Exception | None) -> Iterator[Condition]:
+    waits = _waits(instance, snapshot)
+    reason, message = waits or ("AllLive", _summary(snapshot))
+    if waits is None and error is not None:
+        reason, message = "Retrying", str(error)
+    yield Condition("Ready", "False" if waits or error else "True", reason, message)
+    if waits or error:
+        yield Condition("Reconciling", "True", reason, message)
+
+
+def _waits(instance: Instance, snapshot: Snapshot) -> tuple[str, str] | None:
+    """What is still to happen, as reason and message."""
+    shards = [_shard(instance, snapshot, number) for number in range(len(snapshot.configurations))]
+    wanted = instance.scope.replicas * len(shards)
+    ready = sum(one["availableReplicas"] for one in shards)
+    updated = sum(one["updatedReplicas"] for one in shards)
+    if snapshot.held or snapshot.refused:
+        return "ConfigHeld", snapshot.held or f"the last good configuration is kept: {snapshot.refused}"
+    if ready < wanted or updated < wanted:
+        return "PodsNotReady", f"{ready} of {wanted} pods serve, {updated} are as the spec says{_why(snapshot)}"
+    if behind := [pod for pod in _behind(snapshot) if pod.url]:
+        return "ConfigNotLive", f"not loaded yet by {_names(behind)}"
+    return None
+
+
+def _why(snapshot: Snapshot) -> str:
+    """The first reason that a pod itself gives for not running."""
+    for pod in snapshot.pods:
+        state = pod.manifest.get("status", {})
+        for one in (*state.get("initContainerStatuses", ()), *state.get("containerStatuses", ())):
+            waiting = one.get("state", {}).get("waiting") or {}
+            if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
+                last = (one.get("lastState", {}).get("terminated") or {}).get("message", "")
+                said = " ".join((last or waiting.get("message") or "").split())[-300:]
+                return f"; pod {pod.name}: container {one['name']}: {waiting['reason']}{f': {said}' if said else ''}"
+        for condition in state.get("conditions", ()):
+            if condition["type"] == "PodScheduled" and condition["status"] == "False":
+                return f"; pod {pod.name} is not scheduled: {condition.get('message', '')}"
+    return ""
+
+
+def _summary(snapshot: Snapshot) -> str:
+    taken = ", ".join(f"{count} {kind}{'s' if count != 1 else ''}" for kind, count in sorted(snapshot.selected.items()))
+    left = len(snapshot.faults) + sum(len(faults) for faults in snapshot.quarantined.values())
+    spoiled = f"; {left} part{'s' if left != 1 else ''} left out, see status.quarantined" if left else ""
+    return f"all pods run the configuration of {taken or 'no monitors and rules'}{spoiled}"
+
+
+def _available(instance: Instance, snapshot: Snapshot) -> Condition:
+    """As prometheus-operator has it: Degraded when some pods of some shard serve and others don't."""
+    shards = [_shard(instance, snapshot, number) for number in range(len(snapshot.configurations))]
+    ready = sum(one["availableReplicas"] for one in shards)
+    wanted = instance.scope.replicas * len(shards)
+    if ready >= wanted:
+        return Condition("Available", "True", "", "")
+    message = f"{ready} of {wanted} pods serve{_why(snapshot)}"
+    if ready == 0:
+        return Condition("Available", "False", "NoPodReady", message)
+    return Condition("Available", "Degraded", "SomePodsNotReady", message)
+
+
+def _reconciled(outcome: Outcome[Instance, Snapshot]) -> Condition:
+    if outcome.error is not None and outcome.plan is None:
+        return Condition("Reconciled", "False", "ReconciliationFailed", str(outcome.error))
+    if isinstance(outcome.error, Blocked | Invalid):
+        return Condition("Reconciled", "False", "ReconciliationFailed", str(outcome.error))
+    if (
+        outcome.snapshot is not None
+        and outcome.domain is not None
+        and not outcome.snapshot.selected
+        and not outcome.domain.unmanaged
+    ):
+        return Condition(
+            "Reconciled", "True", "NoSelectedResources", "no monitor, probe, scrape configuration or rule is selected"
+        )
+    return Condition("Reconciled", "True", "", "")
+
+
+def _live(instance: Instance, snapshot: Snapshot, error: Exception | None) -> Condition:
+    detail = outcome_detail(snapshot, instance)
+    if snapshot.held:
+        return Condition("ConfigLive", "False", "Held", snapshot.held)
+    if snapshot.refused or (isinstance(error, Blocked) and error.reason == "ReloadRefused"):
+        return Condition("ConfigLive", "False", "ReloadRefused", snapshot.refused or str(error))
+    behind = [pod for pod in _behind(snapshot) if pod.url]
+    if behind:
+        return Condition("ConfigLive", "False", "Loading", f"not loaded yet by {_names(behind)}")
+    if detail.silent:
+        return Condition(
+            "ConfigLive", "Unknown", "NotReachable", f"{_names(detail.silent)} can't be asked what is loaded: spec.listenLocal"
+        )
+    if not any(pod.uid in snapshot.live for pod in snapshot.pods):
+        return Condition("ConfigLive", "Unknown", "NoPod", "no pod runs")
+    digest = snapshot.configurations[0].digest
+    checked = f"; it was not checked before: {snapshot.unchecked}" if snapshot.unchecked else ""
+    return Condition("ConfigLive", "True", "Live", f"all running pods have loaded {digest}{checked}")
+
+
+def outcome_detail(snapshot: Snapshot, instance: Instance) -> Detail:
+    """Which pods can't be spoken to though they run."""
+    silent = tuple(pod for pod in snapshot.pods if pod.container and not pod.url)
+    return Detail((), silent if instance.scope.spec.listen_local else ())
+
+
+def _names(pods: Sequence[Pod]) -> str:
+    names = sorted(pod.name for pod in pods)
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"pod{'s' if len(names) > 1 else ''} {', '.join(names[:3])}{more}"
+
+
+def describe(faults: Sequence[Fault]) -> str:
+    """Faults in one sentence, for conditions and events."""
+    more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
+    return "; ".join(str(fault) for fault in faults[:3]) + more
