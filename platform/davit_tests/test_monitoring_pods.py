@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from davit.errors import Invalid
 from davit.monitoring import pods
+from davit.monitoring.merging import merge_container
 from davit.monitoring.types import Items, Object, Objects, Spec
 from davit.testing.restricted import violations
 from hypothesis import given
@@ -217,7 +218,7 @@ def test_an_environment_variable_never_has_a_value_and_a_source() -> None:
     source = {"fieldRef": {"fieldPath": "metadata.name"}}
     (found, _) = patched(env=[{"name": "A", "valueFrom": source}])["env"]
     assert found == {"name": "A", "valueFrom": source}
-    back = pods.merge_container({"name": "c", "env": [found]}, {"name": "c", "env": [{"name": "A", "value": "3"}]})
+    back = merge_container({"name": "c", "env": [found]}, {"name": "c", "env": [{"name": "A", "value": "3"}]})
     assert back["env"] == [{"name": "A", "value": "3"}]
 
 

@@ -18,7 +18,7 @@ CASES: dict[str, Json] = {
     "default": {},
     "kube-prometheus": {
         **CONTEXT,
-        "version": "3.13.1",
+        "version": "v3.13.1",
         "replicas": 2,
         "podMetadata": {"labels": {"app.kubernetes.io/component": "prometheus"}},
         "nodeSelector": {"kubernetes.io/os": "linux"},
@@ -42,7 +42,7 @@ CASES: dict[str, Json] = {
     },
     "flags": {
         **CONTEXT,
-        "version": "3.4.1",
+        "version": "v3.4.1",
         "enableAdminAPI": True,
         "enableFeatures": ["a"],
         "enableOTLPReceiver": True,
@@ -63,14 +63,14 @@ CASES: dict[str, Json] = {
     },
     "remote-write-two": {
         **CONTEXT,
-        "version": "2.54.1",
+        "version": "v2.54.1",
         "remoteWrite": [{"url": "http://a/"}, {"url": "http://b/", "messageVersion": "V2.0"}],
         "enableFeatures": ["b"],
         "enableOTLPReceiver": True,
     },
     "xor2": {
         **CONTEXT,
-        "version": "3.13.0",
+        "version": "v3.13.0",
         "tsdb": {"chunkEncoding": {"floats": "Xor2"}},
         "enableOTLPReceiver": False,
         "otlp": {},
@@ -79,7 +79,7 @@ CASES: dict[str, Json] = {
     "local": {**CONTEXT, "listenLocal": True, "routePrefix": "/x", "portName": "http"},
     "thanos-delayed": {
         **CONTEXT,
-        "version": "3.13.1",
+        "version": "v3.13.1",
         "logLevel": "warn",
         "logFormat": "json",
         "imagePullPolicy": "Always",
@@ -106,7 +106,7 @@ CASES: dict[str, Json] = {
     },
     "thanos-off": {
         **CONTEXT,
-        "version": "2.55.0",
+        "version": "v2.55.0",
         "tsdb": {"outOfOrderTimeWindow": "10m"},
         "thanos": {
             "version": "v0.36.0",
@@ -234,10 +234,10 @@ CASES: dict[str, Json] = {
 }  # fmt: skip
 
 AGENTS: dict[str, Json] = {
-    "agent": {**CONTEXT, "version": "3.5.0", "replicas": 2, "shards": 2, "storage": CLAIM, "walCompression": False},
+    "agent": {**CONTEXT, "version": "v3.5.0", "replicas": 2, "shards": 2, "storage": CLAIM, "walCompression": False},
     "agent-two": {
         **CONTEXT,
-        "version": "2.53.0",
+        "version": "v2.53.0",
         "walCompression": True,
         "runtime": {"goGC": 50},
         "scrapeFailureLogFile": "x.log",

@@ -18,7 +18,7 @@ Json = dict[str, Any]
 def instance(spec: Mapping[str, Any] | None = None, *, name: str = "k8s", agent: bool = False, **metadata: Any) -> Instance:
     """As a resource with this spec becomes one; `metadata` are further fields of the resource's."""
     kind = PROMETHEUS_AGENT if agent else PROMETHEUS
-    return validate(resource(kind, name, {"version": "3.5.0", **(spec or {})}, **metadata))
+    return validate(resource(kind, name, {"version": "v3.5.0", **(spec or {})}, **metadata))
 
 
 def made(spec: Mapping[str, Any] | None = None, *, shard: int = 0, agent: bool = False, **more: Any) -> Manifest:

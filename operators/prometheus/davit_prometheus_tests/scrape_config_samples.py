@@ -70,7 +70,7 @@ def full(discovery: Discovery, authentication: str = "basicAuth") -> Json:
     """An entry with every field that goes with one way to authenticate."""
     entry: Json = example(discovery.model)
     for name in AUTHENTICATIONS:
-        if name != authentication and not (name == "authorization" and "basicAuth" not in entry and "oauth2" not in entry):
+        if name != authentication and not (name == "authorization" and discovery.field == "ionosSDConfigs"):
             entry.pop(name, None)
     if discovery.field == "consulSDConfigs" and authentication != "basicAuth":
         del entry["tokenRef"]

@@ -37,7 +37,9 @@ def meta(kind: str, given: Labels) -> Labels:
     return found | {f"__meta_kubernetes_{kind}_labelpresent_{name}": "true" for name in given}
 
 
-def discovered(address: str = "10.0.0.1:80", service: Labels | None = None, pod: Labels | None = None, **more: str) -> Labels:
+def discovered(
+    address: str = "10.0.0.1:80", service: Labels | None = None, pod: Labels | None = None, more: Labels | None = None
+) -> Labels:
     """A target as the role endpoints finds it."""
     return {
         "job": "serviceMonitor/default/m/0",
@@ -54,7 +56,7 @@ def discovered(address: str = "10.0.0.1:80", service: Labels | None = None, pod:
         "__meta_kubernetes_pod_phase": "Running",
         **meta("service", service or {}),
         **meta("pod", pod or {}),
-        **more,
+        **(more or {}),
     }
 
 
@@ -137,7 +139,7 @@ def test_each_target_is_scraped_by_one_shard_of_its_zone(per_zone: int, zone: st
     (job,) = ours(where, document("ServiceMonitor", "m", {"selector": {}, "endpoints": [{"port": "web"}]})).jobs
     label = "topology_kubernetes_io_zone"
     node = {f"__meta_kubernetes_node_label_{label}": zone, f"__meta_kubernetes_node_labelpresent_{label}": "true"}
-    found = discovered(address, **({"__meta_kubernetes_endpointslice_endpoint_zone": zone} if sliced else node))
+    found = discovered(address, more={"__meta_kubernetes_endpointslice_endpoint_zone": zone} if sliced else node)
     kept = [shard for shard in range(where.shards) if _in_zone(job.config["relabel_configs"], found, where, shard)]
     assert len(kept) == 1
     assert where.zone(kept[0]) == zone
@@ -168,7 +170,7 @@ def test_a_target_of_a_service_has_the_labels_that_dashboards_rely_on() -> None:
 def test_a_target_on_a_node_is_labelled_with_it() -> None:
     on_node = {"__meta_kubernetes_endpoint_address_target_kind": "Node", "__meta_kubernetes_endpoint_address_target_name": "n1"}
     pods = {"__meta_kubernetes_pod_name": "", "__meta_kubernetes_pod_container_name": ""}
-    found = target(service_steps(), discovered(**on_node, **pods))
+    found = target(service_steps(), discovered(more={**on_node, **pods}))
     assert found == {"job": "svc", "namespace": "default", "service": "svc", "node": "n1", "endpoint": "web"}
 
 
@@ -218,7 +220,7 @@ def test_only_the_port_that_is_asked_for_is_scraped(endpoint: Json, kept: bool) 
 
 @pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
 def test_pods_that_do_not_run_are_scraped_only_when_asked_for(phase: str) -> None:
-    ended = discovered(__meta_kubernetes_pod_phase=phase)
+    ended = discovered(more={"__meta_kubernetes_pod_phase": phase})
     assert target(service_steps(), ended) is None
     assert target(service_steps(endpoint={"filterRunning": False}), ended) is not None
 

@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 import yaml
+from davit.crd import structural
 from davit.monitoring.emit import text
+from davit_prometheus.api.scrapeconfig import ScrapeConfigSpec
 from davit_prometheus.config.discovery.table import Discovery
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ci.tools.build import path as tool_path
+from ci.tools.table import TOOLS
 from davit_prometheus_tests.monitors_world import Upstream
 from davit_prometheus_tests.scrape_config_samples import AUTHENTICATIONS, full, kinds, least, scrape_config, secrets
 from davit_prometheus_tests.scrape_config_strategies import VERSIONS, entries, jobs, prometheuses
@@ -123,3 +126,56 @@ def test_what_we_render_loads(tmp_path: Path, discovery: Discovery) -> None:
     promtool = tool_path("prometheus3", "promtool")
     checked = subprocess.run([promtool, "check", "config", "--syntax-only", file], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def _upstream_schema() -> Json:
+    found = subprocess.run(
+        ["go", "list", "-m", "-f", "{{.Dir}}", "github.com/prometheus-operator/prometheus-operator"],
+        cwd=TOOLS["prometheus-operator"].source, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    folder = Path(found.stdout.strip()) / "example" / "prometheus-operator-crd"
+    definition = yaml.safe_load((folder / "monitoring.coreos.com_scrapeconfigs.yaml").read_text())
+    spec: Json = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    return spec
+
+
+JUDGED = (
+    "type", "enum", "pattern", "minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum", "format", "required",
+    "x-kubernetes-int-or-string", "x-kubernetes-list-map-keys",
+)  # fmt: skip
+OWN = {
+    # We take an empty action for none, as the operator itself does.
+    (".relabelings[].action", "enum"),
+    (".metricRelabelings[].action", "enum"),
+    # Quantities are bounded in length; what is none is told in status.
+    (".nativeHistogramMinBucketFactor", "pattern"),
+    (".nativeHistogramMinBucketFactor", "maxLength"),
+    # The pattern asks for as much.
+    (".dockerSwarmSDConfigs[].host", "minLength"),
+}
+"""Where our schema is meant to differ."""
+
+
+def _schema_differences(theirs: Json, ours: Json, path: str) -> Iterator[str]:
+    for word in JUDGED:
+        one, other = theirs.get(word), ours.get(word)
+        if word in ("enum", "required"):
+            one, other = set(one or ()), set(other or ())
+        if one != other and (path, word) not in OWN:
+            yield f"{path} {word}: theirs is {one}, ours {other}"
+    if (
+        theirs.get("x-kubernetes-list-type") in ("set", "map")
+        and theirs["x-kubernetes-list-type"] != ours["x-kubernetes-list-type"]
+    ):
+        yield f"{path}: theirs is a {theirs['x-kubernetes-list-type']}"
+    below, own = theirs.get("properties", {}), ours.get("properties", {})
+    yield from (f"{path}.{name}: {'ours' if name in own else 'theirs'} alone" for name in below.keys() ^ own.keys())
+    for name in below.keys() & own.keys():
+        yield from _schema_differences(below[name], own[name], f"{path}.{name}")
+    for part in ("items", "additionalProperties"):
+        if part in theirs:
+            yield from _schema_differences(theirs[part], ours[part], f"{path}[]")
+
+
+def test_our_schema_takes_what_upstreams_takes_and_nothing_else() -> None:
+    assert list(_schema_differences(_upstream_schema(), structural(ScrapeConfigSpec), "")) == []

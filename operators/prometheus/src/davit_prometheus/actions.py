@@ -25,8 +25,11 @@ from davit_prometheus.snapshot import Pod
 
 log = logging.getLogger(__name__)
 
-FIRST, STEP = 0.06, 0.06
-"""Seconds from the poke to the first reload, and between two: the kubelet has refreshed the files after 0.1 s mostly."""
+STEP, CALM = 0.06, 0.22
+"""Seconds from the poke to the first reload, and between two; the longer ones where a reload itself takes long, so that
+one in vain costs more than waiting: the kubelet has refreshed the files after 0.1 to 0.2 s mostly."""
+LONG = 0.15
+"""Seconds that a reload takes of a configuration of some hundred jobs."""
 PATIENCE = 10.0
 """Seconds until it is given up for this pass; the kubelet refreshes files at least every 90 s by itself."""
 SURE = 1.0
@@ -59,7 +62,7 @@ class Actor:
     async def _make_live(self, action: MakeLive, instance: Instance, memory: Memory) -> None:
         """All pods at once; what one refuses is not tried on it again until something changes."""
         began = self.clock()
-        results = await asyncio.gather(*(self._one(action, instance, pod) for pod in action.pods), return_exceptions=True)
+        results = await asyncio.gather(*(self._one(action, instance, memory, pod) for pod in action.pods), return_exceptions=True)
         errors = [result for result in results if isinstance(result, BaseException)]
         memory.live |= {pod.uid: one for pod, one in zip(action.pods, results, strict=True) if isinstance(one, Live)}
         for error in errors:
@@ -71,7 +74,7 @@ class Actor:
         memory.good = (action.configurations, action.rules)
         metrics.LIVE_SECONDS.observe(self.clock() - began)
 
-    async def _one(self, action: MakeLive, instance: Instance, pod: Pod) -> Live:
+    async def _one(self, action: MakeLive, instance: Instance, memory: Memory, pod: Pod) -> Live:
         wanted = action.configurations[pod.shard]
         limit = self.clock() + PATIENCE
         poked, refused, said = -AGAIN, None, "it was not asked"
@@ -79,9 +82,11 @@ class Actor:
             if self.clock() - poked >= AGAIN:
                 await poke(self.kube, POD, pod.manifest, f"{wanted.digest}-{int(self.clock() * 1000)}")
                 poked = self.clock()
-                await asyncio.sleep(FIRST)
+                await asyncio.sleep(CALM if memory.reload_seconds > LONG else STEP)
             try:
+                began = self.clock()
                 await self.prometheus.reload(pod.url)
+                memory.reload_seconds = self.clock() - began
                 found = await self.observer.loaded(instance, pod, wanted, action.rules)
             except PrometheusError as error:
                 # It may be starting: the configuration is loaded before the API answers.
@@ -96,5 +101,5 @@ class Actor:
                 refused, said = None, "the kubelet has not refreshed its files"
             if found is not None:
                 return found
-            await asyncio.sleep(STEP)
+            await asyncio.sleep(CALM if memory.reload_seconds > LONG else STEP)
         raise Transient(f"pod {pod.name} does not run the new configuration yet: {said}", retry_after=1.0)

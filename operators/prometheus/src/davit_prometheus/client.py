@@ -18,6 +18,10 @@ from davit.errors import Transient
 Json = dict[str, Any]
 
 
+RELOAD_TIMEOUT = 60.0
+"""Seconds: the first load of thousands of jobs takes some."""
+
+
 class PrometheusError(Transient):
     """Prometheus did not answer, or not as it should."""
 
@@ -56,7 +60,7 @@ class PrometheusClient:
 
     async def reload(self, url: str) -> None:
         """Load the configuration files anew; raises `ReloadRefused` with the process' reason."""
-        status, body = await self._request("POST", f"{url}/-/reload")
+        status, body = await self._request("POST", f"{url}/-/reload", patience=RELOAD_TIMEOUT)
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             raise ReloadRefused(body.decode(errors="replace").strip()[:2000])
         if status != HTTPStatus.OK:
@@ -91,9 +95,12 @@ class PrometheusClient:
         data = reply.get("data")
         return data if isinstance(data, dict) else {}
 
-    async def _request(self, method: str, url: str, query: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+    async def _request(
+        self, method: str, url: str, query: Mapping[str, str] | None = None, *, patience: float | None = None
+    ) -> tuple[int, bytes]:
+        timeout = self._timeout if patience is None else aiohttp.ClientTimeout(total=patience)
         try:
-            async with self._http.request(method, url, params=query, timeout=self._timeout) as response:
+            async with self._http.request(method, url, params=query, timeout=timeout) as response:
                 return response.status, await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise PrometheusError(f"{url}: {type(error).__name__} {error}".rstrip()) from error

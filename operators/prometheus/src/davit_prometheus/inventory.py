@@ -5,7 +5,7 @@ Everything in here can be lost at any time and is found again from the API serve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +71,10 @@ class Memory:
     """Of one Prometheus."""
 
     instance: Instance | None = None
+    looked: bool = False
+    """Whether a pass came so far that its reports are what promtool says, and not only what is remembered."""
+    chosen: frozenset[ObjectId] = frozenset()
+    """What the pass that began last takes."""
     parts: dict[ObjectId, Part] = field(default_factory=dict)
     top_refs: frozenset[Ref] = frozenset()
     judged: dict[str, str | None] = field(default_factory=dict)
@@ -83,6 +87,8 @@ class Memory:
     """What processes said of an edition that they did not load, and when (monotonic seconds)."""
     good: tuple[tuple[Configuration, ...], tuple[RuleMap, ...]] | None = None
     """What all processes were last proved to have loaded."""
+    reload_seconds: float = 0.0
+    """How long a process took to reload last."""
     is_live: bool = False
     """Whether all running processes were proved to run what is written."""
     unchecked_since: float | None = None
@@ -97,9 +103,13 @@ class Memory:
 class Inventory:
     """Everything of one process."""
 
-    def __init__(self, *, namespaced: bool = False) -> None:
-        """`namespaced`: without the right to see Namespaces, of which then only the names are known."""
+    def __init__(self, *, namespaced: bool = False, ours: Callable[[Manifest], bool] = lambda resource: True) -> None:
+        """`namespaced`: without the right to see Namespaces, of which then only the names are known.
+
+        ours: whether a Prometheus is this operator's and not another's beside it.
+        """
         self.namespaced = namespaced
+        self.ours = ours
         self.cache = Cache((*MAINS, *MONITORS, *(() if namespaced else (NAMESPACE,))), names=(SECRET, CONFIG_MAP))
         self.memories: dict[ObjectId, Memory] = {}
         self._signatures: dict[tuple[Kind, Kind, Key], tuple[Any, ...]] = {}
@@ -111,6 +121,18 @@ class Inventory:
     def forget(self, kind: Kind, key: Key) -> None:
         """A Prometheus is gone."""
         self.memories.pop((kind, key), None)
+
+    def mains(self, main: Kind) -> Iterator[tuple[Key, Manifest]]:
+        """The Prometheus objects that are ours and there to stay."""
+        for key, resource in self.cache.objects(main).items():
+            if "deletionTimestamp" not in resource["metadata"] and self.ours(resource):
+                yield key, resource
+
+    def complete(self) -> bool:
+        """Whether every Prometheus was looked at since this process began: before, nobody knows who takes what."""
+        return all(
+            (memory := self.memories.get((main, key))) is not None and memory.looked for main in MAINS for key, _ in self.mains(main)
+        )
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str]:
         """The labels of a namespace; none are known where the operator may not read namespaces."""
@@ -142,7 +164,7 @@ class Inventory:
             one
             for (of, one), memory in self.memories.items()
             if of == main
-            and (memory.instance is None or (kind, key) in memory.parts or self.takes(memory.instance, kind, manifest))
+            and (memory.instance is None or (kind, key) in memory.chosen or self.takes(memory.instance, kind, manifest))
         ]
 
     def of_namespace(self, main: Kind, manifest: Manifest) -> Iterable[Key]:

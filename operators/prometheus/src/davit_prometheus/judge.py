@@ -66,6 +66,14 @@ class Judge:
         memory.judged = {digest: said for digest, said in memory.judged.items() if digest in used}
         return Proved(top, faults, {digest: said for digest in used if (said := memory.judged.get(digest))})
 
+    @staticmethod
+    def remembered(memory: Memory, top: Json) -> Proved:
+        """What is known while nothing can be asked."""
+        complaints = {digest: said for digest, said in memory.judged.items() if said}
+        if memory.top is not None and memory.top[0] == digest_of(text(top)):
+            return Proved(memory.top[1], memory.top[2], complaints)
+        return Proved(top, (), complaints)
+
     async def _ask(self, image: str, argv: Sequence[str], document: Json, jobs: Sequence[Block] = ()) -> str | None:
         lines = text(document) if document else ""
         if jobs:

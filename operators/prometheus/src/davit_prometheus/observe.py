@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from davit.errors import Blocked, Transient
+from davit.errors import Blocked, Invalid, Transient
 from davit.kube.client import Client
 from davit.kube.kinds import (
     CONFIG_MAP,
@@ -44,10 +44,11 @@ from davit_prometheus.client import Pool, PrometheusClient, PrometheusError
 from davit_prometheus.config.server import references, render_server
 from davit_prometheus.inventory import SCRAPED, Inventory, Live, Memory, ObjectId, Part
 from davit_prometheus.judge import Judge, Proved
-from davit_prometheus.manifests import SHARD_LABEL, WEB_PORT, child_labels, governing_service_name, selector
+from davit_prometheus.manifests import CONFIG_KEY, SHARD_LABEL, WEB_PORT, child_labels, governing_service_name, selector
 from davit_prometheus.model import Fault, Instance, Top
 from davit_prometheus.parts import counts, homes, part, part_references, quarantined, report, rule_file, total, with_rule_files
 from davit_prometheus.snapshot import Pod, Snapshot
+from davit_prometheus.validate import validate
 
 CHILD_KINDS = (STATEFUL_SET, SECRET, CONFIG_MAP, SERVICE)
 SHARED_KINDS = (POD_DISRUPTION_BUDGET, NETWORK_POLICY)
@@ -90,11 +91,26 @@ class Observer:
         memory.is_live = (
             bool(pods) and not snapshot.held and not snapshot.refused and all(_proved(memory, snapshot, pod) for pod in pods)
         )
-        instances = [one.instance for (kind, _), one in self.inventory.memories.items() if kind == main and one.instance]
         return replace(
             snapshot, children=found, pods=tuple(pods), volumes=volumes, live=memory.live, strangers=strangers,
-            sharers=tuple(one for one in instances if one.key.namespace == namespace),
+            sharers=tuple(self._sharers(main, namespace)),
         )  # fmt: skip
+
+    def _sharers(self, main: Kind, namespace: str) -> Iterator[Instance]:
+        """All of the namespace, also those that this process has not looked at yet."""
+        for key, resource in sorted(self.inventory.mains(main), key=lambda one: one[0]):
+            known = self.inventory.memories.get((main, key))
+            edition = (resource["metadata"]["uid"], resource["metadata"].get("generation"))
+            if key.namespace != namespace:
+                continue
+            if known is not None and known.instance is not None and (known.instance.uid, known.instance.generation) == edition:
+                yield known.instance
+                continue
+            try:
+                yield validate(resource)
+            except Invalid:
+                if known is not None and known.instance is not None:
+                    yield known.instance
 
     async def _children(self, instance: Instance) -> tuple[list[Manifest], frozenset[str]]:
         """Our children, and the kinds of which somebody else has an object that ours would clash with."""
@@ -125,6 +141,7 @@ class Observer:
         chosen = {(kind, key): manifest for kind in SCRAPED for key, manifest in self.inventory.selected(instance, kind)}
         if not scope.agent:
             chosen |= {(PROMETHEUS_RULE, key): one for key, one in self.inventory.selected(instance, PROMETHEUS_RULE)}
+        memory.chosen = frozenset(chosen)
         base = (instance.uid, instance.generation)
         refs: dict[ObjectId, frozenset[Ref]] = {}
         for one, manifest in chosen.items():
@@ -169,7 +186,7 @@ class Observer:
             proved = await self.judge.prove(memory, scope, instance.image, head(top), blocks, groups)
             memory.unchecked_since = None
         except (NotReady, Blocked) as error:
-            proved = Proved(head(top), (), {digest: said for digest, said in memory.judged.items() if said})
+            proved = self.judge.remembered(memory, head(top))
             now = self.clock()
             memory.unchecked_since = now if memory.unchecked_since is None else memory.unchecked_since
             unchecked = str(error)
@@ -180,7 +197,10 @@ class Observer:
                 # The pods start with what can't be wrong, and get the rest a moment later: a bad one would not start.
                 proved = Proved({key: value for key, value in proved.top.items() if key == "global"})
                 blocks, parts = [], {}
-        memory.reports = {one: report(one, some, proved) for one, some in parts.items()}
+        if not unchecked or not held:
+            # While held, what is running was made of what is not known any more after a restart.
+            memory.reports = {one: report(one, some, proved) for one, some in parts.items()}
+            memory.looked = bool(parts or not memory.chosen)
         files = {some.file: text for some in parts.values() if (text := rule_file(some, proved.complaints))}
         maps = rule_maps(files, homes(scope.prefix, found)) if not scope.agent else []
         top_level = dict(proved.top)
@@ -258,8 +278,16 @@ def _pod(instance: Instance, manifest: Manifest) -> Pod:
         manifest,
         _shard(manifest),
         found.get("containerID", "") if running else "",
-        _url(instance, manifest.get("status", {}).get("podIP", "")) if running else "",
+        _url(instance, manifest.get("status", {}).get("podIP", "")) if running and _answers(manifest, found) else "",
     )
+
+
+def _answers(manifest: Manifest, container: Mapping[str, Any]) -> bool:
+    """Whether the process is ready and its node well: one that is not would hold up the others, and its event will come."""
+    status = manifest.get("status", {})
+    conditions = {one["type"]: one["status"] for one in status.get("conditions", ())}
+    others = any(not one.get("ready") for one in status.get("containerStatuses", ()) if one["name"] != container["name"])
+    return bool(container.get("ready")) and (conditions.get("Ready", "True") == "True" or others)
 
 
 def _url(instance: Instance, address: str) -> str:
@@ -280,7 +308,10 @@ def _forget_pods(memory: Memory, pods: Sequence[Pod]) -> None:
 
 def _published(instance: Instance, children: Iterable[Manifest]) -> bool:
     """Whether a configuration is there already, which a doubtful one must not replace."""
-    return any(one["kind"] == "Secret" and one["metadata"]["name"] == instance.scope.prefix for one in children)
+    name = instance.scope.prefix
+    return any(
+        one["kind"] == "Secret" and one["metadata"]["name"] == name and CONFIG_KEY in (one.get("data") or {}) for one in children
+    )
 
 
 def _selects(manifest: Manifest, labels: Mapping[str, str]) -> bool:

@@ -75,6 +75,9 @@ class Passes:
             self._gone(key)
             return None
         memory = self.inventory.memory(self.kind, key)
+        if memory.instance is not None and memory.instance.uid != resource["metadata"]["uid"]:
+            self._gone(key)
+            memory = self.inventory.memory(self.kind, key)
         before = _told(memory)
         try:
             return await self.reconciler(key)

@@ -14,7 +14,7 @@ from davit.monitoring import workload
 
 from davit_prometheus.assembly import Configuration
 from davit_prometheus.commands import Expand, MakeLive, Orphan
-from davit_prometheus.manifests import CONFIG_KEY, config_secret, metadata, rules_config_map, scrape_secrets, tls_secret
+from davit_prometheus.manifests import CONFIG_KEY, config_secret, metadata, rules_config_map, scrape_secrets, thanos, tls_secret
 from davit_prometheus.manifests.disruption_budget import disruption_budget
 from davit_prometheus.manifests.network_policy import network_policy
 from davit_prometheus.manifests.services import client, governing
@@ -45,23 +45,33 @@ def plan(instance: Instance, snapshot: Snapshot, now: float) -> Plan:
     if instance.paused:
         return Plan(detail=Detail())
     children = {(one["kind"], one["metadata"]["name"]): one for one in snapshot.children}
-    sets, orphans = _stateful_sets(instance, snapshot, children)
+    sets, orphans, leaving = _stateful_sets(instance, snapshot, children)
     files = [] if snapshot.held else [*_files(instance, snapshot, children)]
-    manifests = [*files, web_config_secret(instance), *_services(instance, snapshot), *sets, *_guards(instance, snapshot)]
+    sidecar = [thanos.client_secret(instance)] if instance.thanos_image else []
+    manifests = [
+        *files,
+        web_config_secret(instance),
+        *sidecar,
+        *_services(instance, snapshot),
+        *sets,
+        *_guards(instance, snapshot),
+    ]
     running = [pod for pod in snapshot.pods if pod.container]
     silent = tuple(pod for pod in running if not pod.url)
-    stale = () if snapshot.held else tuple(pod for pod in running if pod.url and not _is_live(snapshot, pod))
+    known = () if snapshot.held else tuple(pod for pod in running if pod.shard < len(snapshot.configurations))
+    stale = tuple(pod for pod in known if pod.url and not _is_live(snapshot, pod))
     risky: list[Action] = [*orphans, *_growth(instance, snapshot)]
     actions = risky[:1]
     if stale:
         secrets = tuple(config_secret(instance.scope, shard) for shard in range(len(snapshot.configurations)))
         actions.insert(0, MakeLive(stale, snapshot.configurations, snapshot.rules, secrets))
-    waits = bool(snapshot.held or snapshot.refused or stale) or len(running) < instance.scope.replicas * instance.scope.shards
+    # Pods that do not run yet are no reason to look again soon: their events wake.
+    waits = bool(snapshot.held or snapshot.refused or stale or leaving)
     return Plan(
         manifests=tuple(manifests),
         actions=tuple(actions),
         # A StatefulSet that is to be made anew is not among the manifests, and pruning would take its pods.
-        prune=() if snapshot.held or orphans else PRUNED,
+        prune=() if snapshot.held or orphans or leaving else PRUNED,
         requeue_after=0.0 if orphans else SOON if waits else LATER,
         detail=Detail(stale, silent),
     )
@@ -69,7 +79,7 @@ def plan(instance: Instance, snapshot: Snapshot, now: float) -> Plan:
 
 def _is_live(snapshot: Snapshot, pod: Pod) -> bool:
     known = snapshot.live.get(pod.uid)
-    if known is None or pod.shard >= len(snapshot.configurations):
+    if known is None:
         return False
     wanted = snapshot.configurations[pod.shard].digest, tuple(one.limit for one in snapshot.rules)
     return known.container == pod.container and (known.digest, known.rules) == wanted
@@ -129,19 +139,24 @@ def _spread(files: Mapping[str, bytes]) -> list[dict[str, bytes]]:
 
 def _stateful_sets(
     instance: Instance, snapshot: Snapshot, children: Mapping[tuple[str, str], Manifest]
-) -> tuple[list[Manifest], list[Orphan]]:
-    """One for each shard; where a live one differs in what can't be changed, an order to make it anew instead."""
+) -> tuple[list[Manifest], list[Orphan], bool]:
+    """One for each shard; where a live one differs in what can't be changed, an order to make it anew instead.
+
+    The last is whether one is on its way out, which the garbage collector must finish first.
+    """
     counts = {"rule_config_maps": len(snapshot.rules), "tls_secrets": len(_spread(snapshot.assets))}
-    sets, orphans = [], []
+    sets, orphans, leaving = [], [], False
     for shard in range(len(snapshot.configurations)):
         wanted = stateful_set(instance, shard, **counts)
         live = children.get(("StatefulSet", wanted["metadata"]["name"]))
         why = _unchangeable(wanted, live) if live else ""
-        if live and why:
+        if live and "deletionTimestamp" in live["metadata"]:
+            leaving = True
+        elif live and why:
             orphans.append(Orphan(wanted["metadata"]["name"], live["metadata"]["uid"], why))
         else:
             sets.append(wanted)
-    return sets, orphans
+    return sets, orphans, leaving
 
 
 def _unchangeable(wanted: Manifest, live: Manifest) -> str:

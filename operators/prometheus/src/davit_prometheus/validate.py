@@ -76,7 +76,7 @@ def validate(
     except ValidationError as error:
         raise Invalid(*(_problem(item) for item in error.errors(include_url=False))) from None
     running, problems = _running(spec)
-    images, more = _images(spec, repository, thanos_repository)
+    images, more = _images(spec, f"v{running}" if running else DEFAULT_VERSION, repository, thanos_repository)
     problems += more
     if running is not None:
         problems += [*_labels(spec, running), *_classes(spec, running)]
@@ -192,20 +192,24 @@ def _running(spec: CommonPrometheusFields) -> tuple[Version | None, list[Problem
     return running, []
 
 
-def _images(spec: CommonPrometheusFields, repository: str, thanos_repository: str) -> tuple[tuple[str, str], list[Problem]]:
+def _images(
+    spec: CommonPrometheusFields, tag: str, repository: str, thanos_repository: str
+) -> tuple[tuple[str, str], list[Problem]]:
+    """Of Prometheus by the version as it is understood, as upstream has it: 3.5.0 is tagged v3.5.0."""
     given = pods.as_json(spec)
     if isinstance(spec, PrometheusAgentSpec):
         given = {key: value for key, value in given.items() if key in ("image", "version")}
     images: list[str] = ["", ""]
     problems: list[Problem] = []
     sidecar = given.get("thanos") if isinstance(spec, PrometheusSpec) else None
-    for index, (parts, default, tag, path) in enumerate(
-        ((given, repository, DEFAULT_VERSION, "spec"), (sidecar, thanos_repository, thanos.DEFAULT_VERSION, "spec.thanos"))
+    wanted = str((sidecar or {}).get("version") or "").strip() or thanos.DEFAULT_VERSION
+    for index, (parts, default, version_tag, path) in enumerate(
+        ((given, repository, tag, "spec"), (sidecar, thanos_repository, wanted, "spec.thanos"))
     ):
         if parts is None:
             continue
         try:
-            images[index] = pods.image(parts, default, str(parts.get("version") or "").strip() or tag, path)
+            images[index] = pods.image(parts, default, version_tag, path)
         except Invalid as error:
             problems += error.problems
     return (images[0], images[1]), problems

@@ -53,9 +53,9 @@ def pair_problem(certificate: str, key: str) -> str:
 
 def _blocks(text: str) -> Iterator[tuple[str, bytes]]:
     for label, body in _BLOCK.findall(text):
-        lines = [line for line in body.split() if ":" not in line]
+        lines = [line for line in body.splitlines() if ":" not in line]
         try:
-            yield label, base64.b64decode("".join(lines), validate=True)
+            yield label, base64.b64decode("".join("".join(lines).split()), validate=True)
         except binascii.Error:
             continue
 

@@ -41,7 +41,7 @@ def regex_problem(pattern: str) -> str:
 
 class _Scanner:
     def __init__(self, text: str) -> None:
-        self.text, self.at, self.depth, self.names = text, 0, 0, set[str]()
+        self.text, self.at, self.depth = text, 0, 0
         self.operand = self.repeated = False
 
     def scan(self) -> None:
@@ -95,11 +95,9 @@ class _Scanner:
             self.at = flags.end()
             return
         named = _GROUP.match(self.text, self.at)
-        if named:
-            if not named[1] or named[1] in self.names:
-                raise _Refused(f"the group name {named[1]!r} is empty or used twice")
-            self.names.add(named[1])
-        elif not flags and self.text.startswith("(?", self.at):
+        if named and not named[1]:
+            raise _Refused("a group's name is empty")
+        if not named and not flags and self.text.startswith("(?", self.at):
             raise _Refused("(? must begin a named group, (?: or flags; there is no look-around")
         begin = named or flags
         self.at = begin.end() if begin else self.at + 1

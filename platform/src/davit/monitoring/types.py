@@ -81,7 +81,7 @@ ServiceDiscoveryRole = Literal["Endpoints", "EndpointSlice"]
 RelabelAction = Literal[
     "replace", "Replace", "keep", "Keep", "drop", "Drop", "hashmod", "HashMod", "labelmap", "LabelMap", "labeldrop", "LabelDrop",
     "labelkeep", "LabelKeep", "lowercase", "Lowercase", "uppercase", "Uppercase", "keepequal", "KeepEqual",
-    "dropequal", "DropEqual", "",
+    "dropequal", "DropEqual",
 ]  # fmt: skip
 
 

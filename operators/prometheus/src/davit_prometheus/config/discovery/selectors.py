@@ -68,8 +68,6 @@ def _requirement(tokens: _Tokens) -> None:
 def _listed(tokens: _Tokens) -> list[str]:
     if tokens.take() != "(":
         raise ValueError("in and notin need their values in parentheses")
-    if tokens.peek() == ")":
-        raise ValueError("the parentheses are empty")
     values = [""]
     while (word := tokens.take()) != ")":
         if word == ",":

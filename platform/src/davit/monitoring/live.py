@@ -1,0 +1,78 @@
+"""Bring a written configuration into a process and prove it there: have the files refreshed, reload, ask what is loaded."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from davit.errors import Transient
+from davit.kube.client import Client
+from davit.kube.kinds import POD
+from davit.model import Manifest
+from davit.monitoring.poke import poke
+
+T = TypeVar("T")
+
+
+class Refused(Exception):
+    """The process looked at the configuration and did not take it; the message is its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds.
+
+    first: from the poke to the first reload, the kubelet has mostly refreshed the files after 0.1; step: between two
+    reloads; again: until the kubelet is poked once more; sure: for which a process must refuse before it is believed, more
+    than `again`, since until the files are refreshed it is the last edition that it refuses; silence: until a process that
+    does not answer at all is left alone; patience: until this is given up (the kubelet refreshes files every 90 by itself).
+    """
+
+    first: float = 0.06
+    step: float = 0.06
+    again: float = 2.0
+    sure: float = 3.0
+    silence: float = 2.0
+    patience: float = 10.0
+
+
+async def make_live(  # noqa: PLR0917
+    client: Client,
+    pod: Manifest,
+    mark: str,
+    reload: Callable[[], Awaitable[None]],
+    loaded: Callable[[], Awaitable[T | None]],
+    pace: Pace = Pace(),  # frozen
+    clock: Callable[[], float] = time.monotonic,
+) -> T:
+    """What `loaded` returns of the pod's process once it is not None; `mark` names the edition in the pod's annotation.
+
+    `reload` and `loaded` raise `Transient` when the process can't be asked, `reload` raises `Refused` when it says no.
+    Raises `Refused`, or `Transient` when the time is over.
+    """
+    began, poked = clock(), float("-inf")
+    refused: float | None = None
+    heard, said = False, "it was not asked"
+    while True:
+        if clock() - poked >= pace.again:
+            poked = clock()
+            await poke(client, POD, pod, f"{mark}-{int(poked * 1000)}")
+            await asyncio.sleep(pace.first)
+        try:
+            await reload()
+            if (found := await loaded()) is not None:
+                return found
+            heard, refused, said = True, None, "the kubelet has not refreshed its files"
+        except Transient as error:
+            # It may be starting: the configuration is loaded before the API answers.
+            said = str(error)
+        except Refused as error:
+            heard, refused, said = True, clock() if refused is None else refused, str(error)
+            if clock() - refused >= pace.sure:
+                raise
+        if clock() - began >= (pace.patience if heard else pace.silence):
+            raise Transient(f"pod {pod['metadata']['name']} does not run the new configuration yet: {said}", retry_after=1.0)
+        await asyncio.sleep(pace.step)
