@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from typing import Any
+from urllib.parse import quote
 
 from pyhelm3 import Client
 
@@ -33,6 +35,14 @@ def main() -> None:
         _etcdctl(kubectl, "put", KEY, VALUE)
         if VALUE not in _etcdctl(kubectl, "get", KEY):
             raise RuntimeError("etcd did not give back what was written")
+    with step("Prometheus and Alertmanager samples ready") as said:
+        wait_for(lambda: _unready(kubectl, "prometheuses") or _unready(kubectl, "alertmanagers"), 180, said)
+    with step("every etcd member is scraped") as said:
+        wait_for(lambda: _unscraped(kubectl), 60, said)
+    with step("kill a member: an alert reaches Alertmanager") as said:
+        wait_for(lambda: "still firing since the start" if _alerts(kubectl) else None, 90, said)
+        _kubectl(kubectl, "delete", "pod", "-n", NAMESPACE, "--grace-period=0", "--force", _member(kubectl))
+        wait_for(lambda: None if _alerts(kubectl) else "no alert in Alertmanager yet", 60, said)
     print(_usage(kubectl))
 
 
@@ -56,16 +66,37 @@ def _namespace(kubectl: str) -> None:
     _kubectl(kubectl, "apply", "--server-side", "-f", "-", stdin=json.dumps(manifest))
 
 
-def _unready(kubectl: str) -> str | None:
-    found = json.loads(_kubectl(kubectl, "get", "etcdclusters", "-n", NAMESPACE, "sample", "-o", "json"))
+def _unready(kubectl: str, kind: str = "etcdclusters") -> str | None:
+    found = json.loads(_kubectl(kubectl, "get", kind, "-n", NAMESPACE, "sample", "-o", "json"))
     conditions = {c["type"]: c for c in found.get("status", {}).get("conditions", [])}
     ready = conditions.get("Ready", {"status": "Unknown", "message": "the operator has not looked yet"})
-    return None if ready["status"] == "True" else str(ready["message"])
+    return None if ready["status"] == "True" else f"{kind}: {ready['message']}"
+
+
+def _unscraped(kubectl: str) -> str | None:
+    reply = _through(kubectl, "prometheus-sample:9090", 'api/v1/query?query=sum(up{pod=~"sample-.*"})')
+    found = [int(float(one["value"][1])) for one in reply["data"]["result"]]
+    return None if found == [3] else f"{found[0] if found else 0} of 3 members answer"
+
+
+def _alerts(kubectl: str) -> list[str]:
+    """The names of the alerts that Alertmanager has."""
+    return [alert["labels"]["alertname"] for alert in _through(kubectl, "alertmanager-sample:9093", "api/v2/alerts")]
+
+
+def _through(kubectl: str, service: str, path: str) -> Any:
+    """Ask a Service by way of the API server, which works from anywhere."""
+    raw = f"/api/v1/namespaces/{NAMESPACE}/services/{service}/proxy/{path}"
+    return json.loads(_kubectl(kubectl, "get", "--raw", quote(raw, safe="/?=:&")))
+
+
+def _member(kubectl: str) -> str:
+    """The pod of the member that leads."""
+    return _kubectl(kubectl, "get", "etcdclusters", "-n", NAMESPACE, "sample", "-o", "jsonpath={.status.leader}") + "-0"
 
 
 def _etcdctl(kubectl: str, *words: str) -> str:
-    member = _kubectl(kubectl, "get", "etcdclusters", "-n", NAMESPACE, "sample", "-o", "jsonpath={.status.leader}")
-    return _kubectl(kubectl, "exec", "-n", NAMESPACE, f"{member}-0", "--", "etcdctl", *words)
+    return _kubectl(kubectl, "exec", "-n", NAMESPACE, _member(kubectl), "--", "etcdctl", *words)
 
 
 def _kubectl(kubectl: str, *words: str, stdin: str | None = None) -> str:
@@ -73,7 +104,7 @@ def _kubectl(kubectl: str, *words: str, stdin: str | None = None) -> str:
 
 
 def _usage(kubectl: str) -> str:
-    table = _kubectl(kubectl, "get", "etcdclusters", "-A")
+    table = _kubectl(kubectl, "get", "etcdclusters,prometheuses,alertmanagers,podmonitors,prometheusrules", "-n", NAMESPACE)
     return f"""
 {table}
 Davit runs. Some things to try:
@@ -84,6 +115,8 @@ Davit runs. Some things to try:
   kubectl -n {NAMESPACE} scale etcd sample --replicas=5             # grow
   kubectl -n {NAMESPACE} delete pod sample-1-0                      # watch it heal: kubectl -n {NAMESPACE} get etcd -w
   kubectl -n {NAMESPACE} patch etcd sample --type merge -p '{{"spec":{{"version":"3.5.33"}}}}'   # upgrade
+  kubectl -n {NAMESPACE} port-forward svc/prometheus-sample 9090     # then look at http://localhost:9090
+  kubectl -n {NAMESPACE} get prom,am,podmonitors,promrules -o wide   # what is scraped, and what is not and why
   kubectl explain etcdcluster.spec                                  # all that can be asked for
   make down                                                         # and nothing is left"""
 

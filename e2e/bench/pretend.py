@@ -26,6 +26,8 @@ from e2e.support.wait import until
 
 LABEL = "davit.dev/pretend"
 NODES = 4
+STAGES = Path(__file__).with_name("stages.yaml")
+"""kwok alone knows of no stages."""
 MANAGED = "kwok.x-k8s.io/node"
 
 
@@ -39,6 +41,7 @@ def nodes(kube: Kube, logs: Path) -> Iterator[None]:
         argv = [found.stdout.strip(), "--kubeconfig", str(kube.kubeconfig)]
         argv += [
             f"--manage-nodes-with-annotation-selector={MANAGED}=fake",
+            f"--config={STAGES}",
             "--cidr=10.255.0.0/16",
             "--node-lease-duration-seconds=40",
         ]
