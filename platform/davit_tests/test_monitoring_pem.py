@@ -95,3 +95,7 @@ def test_the_wrong_half_of_a_pair_is_named() -> None:
     key = key_of("EC", 1)
     assert pair_problem("x", text_of(key)).startswith("the certificate:")
     assert pair_problem(certificate_of(key), certificate_of(key)).startswith("the key:")
+
+
+def test_no_secret_keeps_the_operator_busy() -> None:
+    assert certificate_problem("-----BEGIN CERTIFICATE-----\n" * 40_000)

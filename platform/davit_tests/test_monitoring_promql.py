@@ -69,3 +69,11 @@ def test_labels_and_values_are_quoted_where_they_must_be() -> None:
 def test_strings_and_comments_are_no_selectors() -> None:
     expression = 'label_replace(up, "a", "$1", "b", "x{y}") # z{}'
     assert confine(expression, "ns", "n") == 'label_replace(up{ns="n"}, "a", "$1", "b", "x{y}") # z{}'
+
+
+@pytest.mark.parametrize(
+    "expression", ["sum by (" + "a" * 50_000 + "!", "a{" + "b='c'," * 20_000, "(" * 50_000, "# \n" * 50_000 + "!"]
+)
+def test_no_expression_keeps_the_operator_busy(expression: str) -> None:
+    with pytest.raises(ValueError, match="can't be confined"):
+        confine(expression, "ns", "mine")

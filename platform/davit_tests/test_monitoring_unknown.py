@@ -23,7 +23,7 @@ class Whole(Spec):
         ({}, ()),
         ({"client": None, "more": None}, ("spec.more",)),
         ({"client": {"proxyURL": "a", "proxyUrl": "b"}}, ("spec.client.proxyURL",)),
-        ({"client": {"proxyConnectHeader": {"X-A": [{"name": "a", "kee": "b"}]}}}, ("spec.client.proxyConnectHeader.X-A[0].kee",)),
+        ({"client": {"proxyConnectHeader": {"X": [{"name": "a", "kee": "b"}]}}}, ("spec.client.proxyConnectHeader.X[0].kee",)),
         ({"selectors": {"a": {"matchLabel": {}}}}, ("spec.selectors.a.matchLabel",)),
         ({"lists": [[{"x": 1}], []]}, ("spec.lists[0][0].x",)),
         ({"pod": {"anything": {"goes": 1}}}, ()),

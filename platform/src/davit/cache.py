@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from davit.errors import Blocked, Transient
@@ -38,6 +38,8 @@ class Cache:
     """
 
     def __init__(self, kinds: Iterable[Kind], names: Iterable[Kind] = ()) -> None:
+        self.vanished: Callable[[Kind, Manifest], None] = lambda kind, manifest: None
+        """Called for each object that a listing shows to be gone, of which no watch has told."""
         self._names = frozenset(names)
         self.kinds = frozenset(kinds) | self._names
         self._objects: dict[Kind, dict[Key, Manifest]] = {kind: {} for kind in self.kinds}
@@ -124,9 +126,12 @@ class Cache:
                 listed.pop(key, None)
             else:
                 listed[key] = newer
+        ghosts = [manifest for key, manifest in self._objects[kind].items() if key not in listed]
         self._objects[kind] = listed
         self._unfilled.discard(kind)
         self._settle()
+        for ghost in ghosts:
+            self.vanished(kind, ghost)
 
     def _trimmed(self, kind: Kind, manifest: Manifest) -> Manifest:
         """Without managedFields, which are often larger than the rest; of metadata only what tells objects apart."""

@@ -55,7 +55,7 @@ class Host:
     """What a process offers to its operator.
 
     holds_lease: asked before every write; home: the operator's own namespace; wake: have a resource of a main kind
-    looked at soon.
+    looked at, after what users wait for.
     """
 
     client: KubeClient
@@ -123,6 +123,8 @@ class Process:
         self._unserved: set[Kind] = self.routes.required
         self._reconcilers = {controller.kind: controller.reconcile for controller in controllers}
         self._caches: tuple[Cache, ...] = tuple({id(c.cache): c.cache for c in controllers if c.cache is not None}.values())
+        for cache in self._caches:
+            cache.vanished = self._vanished
         self._loop = asyncio.get_running_loop()
         self._clock = clock
         self.workers: Workers[Target] = Workers(
@@ -162,8 +164,8 @@ class Process:
             self._loop.call_soon_threadsafe(self._relisted, path)
 
     def wake(self, kind: Kind, key: Key) -> None:
-        """Have a resource looked at soon; called in our loop."""
-        self.workers.add(Target(kind, key), Priority.HIGH)
+        """Have a resource looked at when no edit waits; called in our loop."""
+        self.workers.add(Target(kind, key), Priority.LOW)
 
     def problems(self) -> str | None:
         """For the liveness probe: what only a new process can mend."""
@@ -183,8 +185,14 @@ class Process:
         for cache in self._caches:
             if kind in cache.kinds:
                 cache.note(kind, change, manifest)
-        self._note(self.routes.targets(kind, manifest), Priority.LOW if change is None else Priority.HIGH)
-        if change == "DELETED" and kind in self._reconcilers:
+        if change == "DELETED":
+            self._vanished(kind, manifest)
+        else:
+            self._note(self.routes.targets(kind, manifest), Priority.LOW if change is None else Priority.HIGH)
+
+    def _vanished(self, kind: Kind, manifest: Manifest) -> None:
+        self._note(self.routes.targets(kind, manifest), Priority.HIGH)
+        if kind in self._reconcilers:
             metrics.resource_gone(kind.kind, own_key(manifest))
 
     def _relisted(self, where: str) -> None:

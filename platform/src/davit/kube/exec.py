@@ -33,10 +33,10 @@ class Done:
     err: str
 
 
-async def run(  # noqa: PLR0917
-    http: aiohttp.ClientSession, path: str, container: str, argv: Sequence[str], stdin: bytes, timeout: float
+async def run(
+    http: aiohttp.ClientSession, path: str, container: str, argv: Sequence[str], *, stdin: bytes, patience: float
 ) -> Done:
-    """Feed `stdin`, return the output; `path` is the pod's exec subresource, `timeout` in seconds.
+    """Feed `stdin`, return the output; `path` is the pod's exec subresource, `patience` in seconds for all of it.
 
     Raises `Transient` when the pod can't be reached or the time is over, `Blocked("Forbidden")` without the right.
     """
@@ -45,7 +45,7 @@ async def run(  # noqa: PLR0917
     what = f"run {argv[0]} in {path.removeprefix('/api/v1/namespaces/').removesuffix('/exec')}"
     try:
         async with (
-            asyncio.timeout(timeout),
+            asyncio.timeout(patience),
             http.ws_connect(path.lstrip("/"), params=query, protocols=(PROTOCOL,), max_msg_size=0) as socket,
         ):
             if socket.protocol != PROTOCOL:
@@ -84,9 +84,12 @@ async def _feed(socket: aiohttp.ClientWebSocketResponse, stdin: bytes) -> None:
 
 def _code(status: bytes, what: str) -> int:
     """The exit code from the Status object that ends the conversation."""
-    said = json.loads(status or b"{}")
-    if said.get("status") == "Success":
-        return 0
-    if said.get("reason") == "NonZeroExitCode":
-        return int(said["details"]["causes"][0]["message"])
+    try:
+        said = json.loads(status or b"{}")
+        if said.get("status") == "Success":
+            return 0
+        if said.get("reason") == "NonZeroExitCode":
+            return int(said["details"]["causes"][0]["message"])
+    except (ValueError, LookupError, AttributeError, TypeError) as error:
+        raise Transient(f"{what}: it ended in an unknown way: {status[:200].decode(errors='replace')}") from error
     raise Transient(f"{what}: {said.get('message', 'broken off')}")

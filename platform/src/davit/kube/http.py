@@ -292,9 +292,9 @@ class KubeClient:
             return False
         return True
 
-    async def exec(self, pod: Key, container: str, argv: Sequence[str], stdin: bytes, timeout: float) -> Done:
+    async def exec(self, pod: Key, container: str, argv: Sequence[str], *, stdin: bytes, patience: float) -> Done:
         """Run a command in a container: see `davit.kube.exec.run`."""
-        return await run(self._http, path(POD, pod, "exec"), container, argv, stdin, timeout)
+        return await run(self._http, path(POD, pod, "exec"), container, argv, stdin=stdin, patience=patience)
 
     async def event(self, regarding: Manifest, notice: Notice) -> None:
         """See Client; trouble is logged, never raised."""

@@ -12,7 +12,7 @@ import re
 import ssl
 from collections.abc import Iterator
 
-_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\s*(.*?)-----END \1-----", re.DOTALL)
+_BEGIN = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
 _SEQUENCE, _INTEGER, _BITS, _OCTETS, _EXPLICIT_1 = 0x30, 0x02, 0x03, 0x04, 0xA1
 _RSA = bytes.fromhex("2a864886f70d010101")
 _EC = bytes.fromhex("2a8648ce3d0201")
@@ -52,12 +52,25 @@ def pair_problem(certificate: str, key: str) -> str:
 
 
 def _blocks(text: str) -> Iterator[tuple[str, bytes]]:
-    for label, body in _BLOCK.findall(text):
-        lines = [line for line in body.splitlines() if ":" not in line]
-        try:
-            yield label, base64.b64decode("".join("".join(lines).split()), validate=True)
-        except binascii.Error:
-            continue
+    """The blocks with their labels; one whose content is not base64 is passed over."""
+    label, lines = "", list[str]()
+    for line in text.splitlines():
+        if found := _BEGIN.fullmatch(line.strip()):
+            label, lines = found[1], []
+        elif label and line.strip() == f"-----END {label}-----":
+            content = _decoded(lines)
+            if content is not None:
+                yield label, content
+            label = ""
+        elif ":" not in line:
+            lines.append(line.strip())
+
+
+def _decoded(lines: list[str]) -> bytes | None:
+    try:
+        return base64.b64decode("".join(lines), validate=True)
+    except binascii.Error:
+        return None
 
 
 def _read(data: bytes) -> list[tuple[int, bytes]]:

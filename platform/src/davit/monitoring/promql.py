@@ -13,7 +13,8 @@ _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _NUMBER = re.compile(r"(?:0[xX][0-9a-fA-F_]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?[a-zA-Z0-9]*)", re.ASCII)
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|`[^`]*`')
 _OPERATOR = re.compile(r"==|!=|<=|>=|</|>/|[-+*/%^<>]")
-_LABELS = re.compile(r"\(\s*(?:(?:[a-zA-Z_:][\w:]*|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')\s*,?\s*)*\)", re.ASCII)
+_LABEL = r"(?:[a-zA-Z_:][\w:]*|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')"
+_LABELS = re.compile(rf"\(\s*(?:{_LABEL}\s*(?:,\s*{_LABEL}\s*)*,?\s*)?\)", re.ASCII)
 _MATCH = re.compile(r"=~|!~|!=|=")
 _SIMPLE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _SETS = ("and", "or", "unless", "atan2")
@@ -22,7 +23,8 @@ _AGGREGATIONS = (
     "limit_ratio",
 )  # fmt: skip
 _GROUPINGS = ("by", "without")
-_JOINS = ("on", "ignoring", "group_left", "group_right", "fill", "fill_left", "fill_right")
+_JOINS = ("bool", "on", "ignoring", "group_left", "group_right")
+_FILLS = ("fill", "fill_left", "fill_right")
 _MARKS = ("anchored", "smoothed")
 
 
@@ -255,13 +257,20 @@ class _Scanner:
     def matching(self) -> None:
         """What may follow an operator before its second operand."""
         self.done = False
-        while (name := self.peek_name()) == "bool" or name in _JOINS:
+        while (name := self.peek_name()) in _JOINS or (name in _FILLS and self.called()):
             self.blank()
             self.need(_NAME)
-            if name in _JOINS[:4] and (self.peek() == "(" or name in _JOINS[:2]):
-                self.grouping()
-            elif name.startswith("fill"):
+            if name in _FILLS:
                 self.moment()
+            elif name in ("on", "ignoring") or (name != "bool" and self.peek() == "("):
+                self.grouping()
+
+    def called(self) -> bool:
+        """Whether a parenthesis follows the next name, which else is a metric's."""
+        blank = _BLANK.match(self.text, self.at)
+        found = _NAME.match(self.text, blank.end() if blank else self.at)
+        after = _BLANK.match(self.text, found.end()) if found else None
+        return after is not None and self.text.startswith("(", after.end())
 
     def grouping(self) -> None:
         """Labels in parentheses."""

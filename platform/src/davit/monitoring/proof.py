@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -35,3 +36,12 @@ async def _search(parts: Sequence[T], suspects: list[int], ask: Ask[T], good: li
         middle = len(suspects) // 2
         await _search(parts, suspects[:middle], ask, good, found)
         await _search(parts, suspects[middle:], ask, good, found)
+
+
+_QUOTED = re.compile(r"`[^`]*`")
+_LOGIN = re.compile(r"://[^/@\s\"]*@")
+
+
+def discreet(said: str) -> str:
+    """What a product says of a configuration, without the values that it quotes: they may come out of Secrets."""
+    return _LOGIN.sub("://…@", _QUOTED.sub("`…`", said))

@@ -31,7 +31,7 @@ _NO_SUCH_PROGRAM = (126, 127, 128)
 class Executor(Client, Protocol):
     """A client that can run commands in containers."""
 
-    async def exec(self, pod: Key, container: str, argv: Sequence[str], stdin: bytes, timeout: float) -> Done:
+    async def exec(self, pod: Key, container: str, argv: Sequence[str], *, stdin: bytes, patience: float) -> Done:
         """See `davit.kube.exec.run`."""
 
 
@@ -53,7 +53,6 @@ class Prover:
     deployment: str
     idle: Sequence[str]
     _pods: dict[str, Key] = field(default_factory=dict)
-    _made: set[str] = field(default_factory=set)
 
     async def judge(self, image: str, argv: Sequence[str], document: bytes) -> str | None:
         """None when the document is good, else what the checker says of it.
@@ -63,7 +62,7 @@ class Prover:
         """
         pod = self._pods.get(image) or await self._find(image)
         try:
-            done = await self.client.exec(pod, COMPONENT, argv, document, CHECK_TIMEOUT)
+            done = await self.client.exec(pod, COMPONENT, argv, stdin=document, patience=CHECK_TIMEOUT)
         except Transient as error:
             self._pods.pop(image, None)
             raise NotReady(str(error), retry_after=0.5) from error
@@ -80,7 +79,6 @@ class Prover:
             metadata = found["metadata"]
             if metadata["name"] not in wanted:
                 await self.client.delete(DEPLOYMENT, Key(self.home, metadata["name"]), uid=metadata["uid"])
-                self._made.discard(metadata["name"])
                 log.info("the prover %s is no longer needed", metadata["name"])
         self._pods = {image: pod for image, pod in self._pods.items() if image in images}
 
@@ -90,8 +88,7 @@ class Prover:
             if "deletionTimestamp" not in pod["metadata"] and _runs(pod):
                 self._pods[image] = found = Key(self.home, pod["metadata"]["name"])
                 return found
-        if name not in self._made:
-            await self._make(name, image)
+        await self._make(name, image)
         raise NotReady(f"the prover of {image} does not run yet: look at Deployment {self.home}/{name}", retry_after=0.5)
 
     async def _make(self, name: str, image: str) -> None:
@@ -99,7 +96,6 @@ class Prover:
         if await self.client.get(DEPLOYMENT, key) is None:
             await self.client.apply(DEPLOYMENT, self._manifest(name, image, await self._owner()))
             log.info("a prover of %s was made: Deployment %s", image, key)
-        self._made.add(name)
 
     async def _owner(self) -> Manifest | None:
         return await self.client.get(DEPLOYMENT, Key(self.home, self.deployment)) if self.deployment else None
@@ -137,6 +133,7 @@ class Prover:
                 "runAsGroup": 65534,
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
+            **_like(owner),
             "containers": [container],
         }
         return {
@@ -154,3 +151,10 @@ class Prover:
 
 def _runs(pod: Mapping[str, Any]) -> bool:
     return any("running" in one.get("state", {}) for one in pod.get("status", {}).get("containerStatuses", ()))
+
+
+def _like(owner: Manifest | None) -> Manifest:
+    """Whatever lets the operator's own pods run in this cluster."""
+    own = owner["spec"]["template"]["spec"] if owner is not None else {}
+    wanted = ("securityContext", "nodeSelector", "tolerations", "imagePullSecrets", "priorityClassName", "runtimeClassName")
+    return {field: own[field] for field in wanted if own.get(field)}

@@ -16,13 +16,14 @@ _HOUR = 3_600_000
 _MILLISECONDS = {"y": 365 * 24 * _HOUR, "w": 7 * 24 * _HOUR, "d": 24 * _HOUR, "h": _HOUR, "m": 60_000, "s": 1_000, "ms": 1}
 _DURATION = re.compile(r"(?a:(?:(\d+)(y))?(?:(\d+)(w))?(?:(\d+)(d))?(?:(\d+)(h))?(?:(\d+)(m))?(?:(\d+)(s))?(?:(\d+)(ms))?)")
 _LONGEST = (2**63 - 1) // 1_000_000
+_LONGEST_TEXT = 100
 _POWER = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
 _BYTES = re.compile(r"(?a:((?:\d*\.)?\d+)(?:([KMGTPE])i?)?B)")
 
 
 def parse_duration(text: str) -> int:
     """Milliseconds of a duration such as 1h30m; raises ValueError for what Prometheus refuses."""
-    found = _DURATION.fullmatch(text)
+    found = _DURATION.fullmatch(text) if len(text) <= _LONGEST_TEXT else None
     if text != "0" and (not text or not found):
         raise ValueError(f"{text!r} is not a duration: write for example 30s, 5m or 1h30m")
     parts = found.groups() if found else ()
@@ -43,7 +44,7 @@ def parse_byte_size(text: str) -> int:
     """Bytes of a size such as 512MB, which is in powers of two; raises ValueError for what Prometheus refuses."""
     if text == "0":
         return 0
-    found = _BYTES.fullmatch(text)
+    found = _BYTES.fullmatch(text) if len(text) <= _LONGEST_TEXT else None
     if not found:
         raise ValueError(f"{text!r} is not a size: write for example 512MB or 1GiB")
     size = int(Decimal(found[1]) * 1024 ** _POWER[found[2] or ""])
