@@ -12,14 +12,14 @@ PROVIDER ?= auto
 
 .PHONY: help
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  \033[36m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  \033[36m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(STAMP): ci/requirements/dev.txt platform/pyproject.toml operators/etcd/pyproject.toml
+$(STAMP): ci/requirements/dev.txt platform/pyproject.toml $(wildcard operators/*/pyproject.toml)
 	@echo "== Python environment in $(VENV)"
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or later is needed, this is {v.major}.{v.minor}: install it, or say make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r ci/requirements/dev.txt
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e platform -e operators/etcd
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e platform -e operators/etcd -e operators/prometheus -e operators/alertmanager
 	@touch $@
 
 .PHONY: up
@@ -61,12 +61,17 @@ type: $(STAMP) ## mypy, strict
 
 .PHONY: unit
 unit: $(STAMP) ## Pure rooms and fakes, in random order, five seconds a test at most
-	$(PY) -m pytest platform operators ci e2e/support e2e/bench -m "not api" --timeout=5 -q
+	$(PY) -m pytest platform operators ci e2e/support e2e/bench -m "not api and not differential" --timeout=5 -q
 
 .PHONY: api
 api: $(STAMP) ## Against a real kube-apiserver and etcd, without nodes
 	$(PY) -m ci.tools build kubernetes etcd36
 	$(PY) -m pytest platform operators ci -m api --timeout=180 -q -n 2
+
+.PHONY: differential
+differential: $(STAMP) ## What Davit generates against what prometheus-operator does; its first build takes minutes
+	$(PY) -m ci.tools build prometheus3 alertmanager prometheus-operator
+	$(PY) -m pytest operators -m differential --timeout=300 -q
 
 .PHONY: charts
 charts: $(STAMP) ## The charts' rules and goldens, on Helm 3 and 4
@@ -104,7 +109,7 @@ verify: $(STAMP) ## Fail where a generated file is not what the generator writes
 
 .PHONY: lock
 lock: $(STAMP) ## Resolve the requirements anew
-	cd ci/requirements && for f in etcd dev; do ../../$(VENV)/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras \
+	cd ci/requirements && for f in etcd prometheus alertmanager dev; do ../../$(VENV)/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras \
 	  --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-header -o $$f.txt $$f.in; done
 
 .PHONY: bench

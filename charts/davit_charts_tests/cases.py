@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
+
+SELECTOR = "team=storage,env in (dev, test)"
 
 _EVERYTHING: dict[str, Any] = {
     "global": {"imageRegistry": "mirror.example.com:5000", "imagePullSecrets": ["shared", {"name": "own"}]},
@@ -56,10 +59,12 @@ _EVERYTHING: dict[str, Any] = {
     ],
 }
 
-CASES: dict[str, dict[str, dict[str, Any]]] = {
-    "etcd-operator": {
+
+def _operator(chart: str, own: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The value sets that all operators' charts have, each with what this one adds to it."""
+    shared: dict[str, dict[str, Any]] = {
         "default": {},
-        "everything": _EVERYTHING,
+        "everything": json.loads(json.dumps(_EVERYTHING).replace("etcd-operator", chart)),
         "namespaces": {"scope": "namespaces", "namespaces": ["team", "blue", "green"], "networkPolicy": {"enabled": True}},
         "release": {"scope": "release", "namespaceOverride": "elsewhere"},
         "namespace-admin": {"scope": "release", "crds": {"maintain": False}},
@@ -67,13 +72,34 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "openshift": {"podSecurityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}},
         "digest": {"image": {"digest": DIGEST, "tag": "9.9.9"}, "tests": {"enabled": False}},
         "names": {"nameOverride": "short", "strategy": {"type": "Recreate"}, "replicas": 0},
-    },
+    }
+    return {name: {**values, **own.get(name, {})} for name, values in shared.items()}
+
+
+_NO_ADMISSION = {"admission": {"enabled": False}}
+_ACCOUNTS = {"prometheusRole": {"serviceAccounts": [{"name": "prometheus", "namespace": "monitoring"}]}}
+
+CASES: dict[str, dict[str, dict[str, Any]]] = {
+    "etcd-operator": _operator("etcd-operator", {"openshift": {"members": {"fixedUser": False}}}),
+    "prometheus-operator": _operator(
+        "prometheus-operator",
+        {
+            "everything": {"instanceSelector": SELECTOR, **_ACCOUNTS},
+            "namespace-admin": _NO_ADMISSION,
+            "names": {**_NO_ADMISSION, "prometheusRole": {"create": False}},
+        },
+    ),
+    "alertmanager-operator": _operator(
+        "alertmanager-operator",
+        {"everything": {"instanceSelector": SELECTOR}, "namespace-admin": _NO_ADMISSION, "names": _NO_ADMISSION},
+    ),
     "davit": {
         "default": {},
-        "off": {"etcd": {"enabled": False}},
+        "off": {"etcd": {"enabled": False}, "prometheus": {"enabled": False}, "alertmanager": {"enabled": False}},
         "registry": {
             "global": {"imageRegistry": "mirror.example.com", "imagePullSecrets": [{"name": "mirror"}]},
             "etcd": {"replicas": 2, "scope": "release"},
+            "alertmanager": {"enabled": False},
         },
     },
     "etcd-cluster": {
@@ -95,6 +121,29 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             },
         },
         "newer-field": {"spec": {"fieldOfTheFuture": {"deep": [1, 2]}}},
+    },
+    "monitoring": {
+        "default": {},
+        "prometheus": {"alertmanager": {"enabled": False}, "prometheus": {"discovery": "namespace"}},
+        "alertmanager": {"prometheus": {"enabled": False}},
+        "full": {
+            "name": "watch",
+            "namespaceOverride": "elsewhere",
+            "commonLabels": {"team": "storage"},
+            "annotations": {"note": "yes"},
+            "keepOnUninstall": True,
+            "prometheus": {
+                "discovery": "none",
+                "serviceAccount": {"create": False, "name": "theirs"},
+                "spec": {
+                    "version": "2.53.3",
+                    "retention": "15d",
+                    "storage": {"volumeClaimTemplate": {"spec": {"resources": {"requests": {"storage": "50Gi"}}}}},
+                    "alerting": {"alertmanagers": []},
+                    "fieldOfTheFuture": {"deep": [1, 2]},
+                },
+            },
+        },
     },
     "app-with-etcd": {
         "default": {},

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ci.generate.charts import OPERATORS
 from davit_charts_tests import helm, kube
 from davit_charts_tests.cases import CASES, PAIRS
 
@@ -19,6 +20,12 @@ def version(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(params=list(CASES))
 def chart(request: pytest.FixtureRequest) -> str:
     """Each chart."""
+    return str(request.param)
+
+
+@pytest.fixture(params=OPERATORS)
+def operator(request: pytest.FixtureRequest) -> str:
+    """Each operator's chart."""
     return str(request.param)
 
 

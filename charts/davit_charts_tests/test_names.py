@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ci.generate.charts import CHARTS
+from ci.generate.charts import CHARTS, OPERATORS
 from davit_charts_tests import helm
 from davit_charts_tests.cases import CASES
 
@@ -17,6 +17,8 @@ STANDARD = {
     "app.kubernetes.io/version", "app.kubernetes.io/managed-by", "app.kubernetes.io/part-of", "helm.sh/chart",
 }  # fmt: skip
 SELECTOR = {"app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component"}
+RUN = ("EtcdCluster", "Prometheus", "Alertmanager")
+"""Kinds after whose objects pods are called."""
 CLUSTER_SCOPED = {"ClusterRole", "ClusterRoleBinding"}
 FULL: dict[str, dict[str, Any]] = {
     **{chart: {} for chart in CASES},
@@ -40,7 +42,7 @@ def strings(node: Any) -> list[str]:
 @pytest.mark.parametrize("release", [LONG, "x", "1", "a.b.c", "etcd-operator", LONG.replace("-", "."), "9" * 53])
 @pytest.mark.parametrize("namespace", ["n", "n" * 63])
 def test_names_fit(chart: str, release: str, namespace: str) -> None:
-    """Item 16: at most 63 characters, and 40 for an EtcdCluster, with any release name that Helm takes."""
+    """Item 16: at most 63 characters, and 40 for what pods are called after, with any release name that Helm takes."""
     assert len(LONG) == 53
     case = CASES[chart].get("everything", {})
     every = (FULL[chart], case, {**case, **FULL[chart]})
@@ -49,7 +51,7 @@ def test_names_fit(chart: str, release: str, namespace: str) -> None:
             name = made["metadata"]["name"]
             dots = "." if "Role" in made["kind"] else ""
             assert re.fullmatch(rf"[a-z]([-{dots}a-z0-9]*[a-z0-9])?", name), name
-            assert len(name) <= (40 if made["kind"] == "EtcdCluster" else 63), (made["kind"], name)
+            assert len(name) <= (40 if made["kind"] in RUN else 63), (made["kind"], name)
             for label in strings(made["metadata"].get("labels", {})):
                 assert len(label.rpartition("/")[2]) <= 63
 
@@ -57,7 +59,7 @@ def test_names_fit(chart: str, release: str, namespace: str) -> None:
 def test_a_service_name_may_start_with_a_letter_only(chart: str) -> None:
     """Item 16: Helm takes a release called `1`, Kubernetes takes no such Service."""
     for made in helm.template("helm4", chart, FULL[chart], release="1"):
-        assert made["kind"] not in ("Service", "EtcdCluster") or made["metadata"]["name"][0].isalpha()
+        assert made["kind"] not in ("Service", *RUN) or made["metadata"]["name"][0].isalpha()
 
 
 def test_shortened_names_stay_apart(chart: str) -> None:
@@ -75,10 +77,11 @@ def test_one_helper_reads_the_namespace(chart: str) -> None:
 @pytest.mark.parametrize(
     ("chart", "values"),
     [
-        ("etcd-operator", {"namespaceOverride": "elsewhere"}),
-        ("etcd-operator", {"namespaceOverride": "elsewhere", "scope": "release"}),
-        ("davit", {"etcd": {"namespaceOverride": "elsewhere"}}),
+        *((chart, {"namespaceOverride": "elsewhere"}) for chart in OPERATORS),
+        *((chart, {"namespaceOverride": "elsewhere", "scope": "release"}) for chart in OPERATORS),
+        ("davit", {name: {"namespaceOverride": "elsewhere"} for name in ("etcd", "prometheus", "alertmanager")}),
         ("etcd-cluster", {"namespaceOverride": "elsewhere"}),
+        ("monitoring", {"namespaceOverride": "elsewhere"}),
         ("app-with-etcd", {"namespaceOverride": "elsewhere"}),
         ("app-with-etcd", {"namespaceOverride": "elsewhere", "operator": {"enabled": True, "namespaceOverride": "elsewhere"}}),
     ],
@@ -123,7 +126,7 @@ def test_selectors(objects: list[helm.Object]) -> None:
 
 def test_common_labels_reach_everything(version: str) -> None:
     """Item 18: pods too, and no selector."""
-    for chart in ("etcd-operator", "app-with-etcd", "etcd-cluster"):
+    for chart in (*OPERATORS, "app-with-etcd", "etcd-cluster", "monitoring"):
         for made in helm.template(version, chart, {"commonLabels": {"team": "storage"}}):
             assert made["metadata"]["labels"]["team"] == "storage"
             for pod in helm.pod_specs([made]):
@@ -136,10 +139,10 @@ def test_common_labels_reach_everything(version: str) -> None:
     [(("a", "n"), ("b", "n")), (("a", "n"), ("a", "m")), (("a-b", "n"), ("b", "n-a")), (("a", "n" * 63), ("a", "m" * 63))],
 )
 @pytest.mark.parametrize("values", [{}, {"scope": "namespaces", "namespaces": ["shared"]}, {"scope": "release"}])
-def test_two_releases_do_not_clash(one: tuple[str, str], other: tuple[str, str], values: dict[str, Any]) -> None:
+def test_two_releases_do_not_clash(operator: str, one: tuple[str, str], other: tuple[str, str], values: dict[str, Any]) -> None:
     """Item 19: in one namespace or two, cluster-scoped objects and those in shared namespaces included."""
     first, second = (
-        {helm.key(o) for o in helm.template("helm4", "etcd-operator", values, release=release, namespace=namespace)}
+        {helm.key(o) for o in helm.template("helm4", operator, values, release=release, namespace=namespace)}
         for release, namespace in (one, other)
     )
     assert not first & second
@@ -153,10 +156,10 @@ def test_template_names_carry_the_charts_name(chart: str) -> None:
                 assert name.startswith(f"{chart}."), (file, name)
 
 
-def test_an_alias_changes_no_selector() -> None:
-    """The bundle calls the operator `etcd`; its pods are labelled as when it is installed alone."""
+def test_an_alias_changes_no_selector(operator: str) -> None:
+    """The bundle calls the operator `etcd`, for example; its pods are labelled as when it is installed alone."""
     alone, bundled = (
-        helm.pick(helm.template("helm4", chart, release="davit"), "Deployment")["spec"]["selector"]
-        for chart in ("etcd-operator", "davit")
+        helm.pick(helm.template("helm4", chart, release="davit"), "Deployment", f"davit-{operator}")["spec"]["selector"]
+        for chart in (operator, "davit")
     )
     assert alone == bundled

@@ -7,57 +7,80 @@ from typing import Any
 
 import pytest
 import yaml
+from davit.monitoring.selection import matches, parse_selector
+from davit_alertmanager import validate as alertmanager
+from davit_prometheus.manifests import thanos
 
 from ci.generate import charts
-from ci.generate.kinds import ETCD_VERSION
+from ci.generate.kinds import ALERTMANAGER_VERSION, ETCD_VERSION, PROMETHEUS_VERSION
+from ci.paths import REPO
 from davit_charts_tests import helm
-from davit_charts_tests.cases import CASES, DIGEST
+from davit_charts_tests.cases import CASES, DIGEST, SELECTOR
+from davit_charts_tests.test_names import strings
 
-WITH_PODS = ("etcd-operator", "davit", "app-with-etcd")
+WITH_PODS = (*charts.OPERATORS, "app-with-etcd")
+OPERANDS = {
+    "DAVIT_ETCD_REPOSITORY": (ETCD_VERSION,),
+    "DAVIT_PROMETHEUS_REPOSITORY": (PROMETHEUS_VERSION,),
+    "DAVIT_THANOS_REPOSITORY": (thanos.DEFAULT_VERSION.removeprefix("v"),),
+    "DAVIT_ALERTMANAGER_REPOSITORY": (ALERTMANAGER_VERSION, alertmanager.DEFAULT_VERSION.removeprefix("v")),
+}
+"""Where operators are told to take images from, and the versions that they run if nobody says otherwise."""
+
+
+IMAGES = {"EtcdCluster": "coreos/etcd", "Prometheus": "prometheus/prometheus", "Alertmanager": "prometheus/alertmanager"}
+"""What the resources that an instance chart makes are run with."""
 
 
 def containers(objects: list[helm.Object]) -> list[helm.Object]:
     return [c for pod in helm.pod_specs(objects) for c in pod["spec"]["containers"]]
 
 
-def operator(values: dict[str, Any] | None = None, version: str = "helm4", **more: Any) -> helm.Object:
-    return helm.pick(helm.template(version, "etcd-operator", values, **more), "Deployment")
+def deployment(chart: str, values: dict[str, Any] | None = None, version: str = "helm4", **more: Any) -> helm.Object:
+    return helm.pick(helm.template(version, chart, values, **more), "Deployment")
 
 
-def environment(deployment: helm.Object) -> dict[str, Any]:
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+def environment(made: helm.Object) -> dict[str, Any]:
+    (container,) = made["spec"]["template"]["spec"]["containers"]
     return {entry["name"]: entry.get("value") for entry in container["env"]}
 
 
 @pytest.mark.parametrize(
     ("values", "wanted"),
     [
-        ({}, "ghcr.io/davit-dev/etcd-operator:0.1.0"),
-        ({"image": {"tag": "1.2.3"}}, "ghcr.io/davit-dev/etcd-operator:1.2.3"),
+        ({}, "ghcr.io/davit-dev/NAME:0.1.0"),
+        ({"image": {"tag": "1.2.3"}}, "ghcr.io/davit-dev/NAME:1.2.3"),
         ({"image": {"registry": "a", "repository": "b/c", "tag": "d"}}, "a/b/c:d"),
-        ({"image": {"registry": ""}}, "davit-dev/etcd-operator:0.1.0"),
-        ({"image": {"tag": "1.2.3", "digest": DIGEST}}, f"ghcr.io/davit-dev/etcd-operator@{DIGEST}"),
-        ({"global": {"imageRegistry": "m:5000"}}, "m:5000/davit-dev/etcd-operator:0.1.0"),
-        ({"global": {"imageRegistry": "m/"}, "image": {"registry": "a"}}, "m/davit-dev/etcd-operator:0.1.0"),
+        ({"image": {"registry": ""}}, "davit-dev/NAME:0.1.0"),
+        ({"image": {"tag": "1.2.3", "digest": DIGEST}}, f"ghcr.io/davit-dev/NAME@{DIGEST}"),
+        ({"global": {"imageRegistry": "m:5000"}}, "m:5000/davit-dev/NAME:0.1.0"),
+        ({"global": {"imageRegistry": "m/"}, "image": {"registry": "a"}}, "m/davit-dev/NAME:0.1.0"),
     ],
 )
-@pytest.mark.parametrize("chart", ["etcd-operator", "app-with-etcd"])
+@pytest.mark.parametrize("chart", WITH_PODS)
 def test_image(version: str, chart: str, values: dict[str, Any], wanted: str) -> None:
     """Item 20: registry, repository, tag, digest; the digest wins; the tag is appVersion; the global registry wins."""
-    assert {c["image"] for c in containers(helm.template(version, chart, values))} == {wanted}
+    name = "etcd-operator" if chart == "app-with-etcd" else chart
+    assert {c["image"] for c in containers(helm.template(version, chart, values))} == {wanted.replace("NAME", name)}
 
 
 @pytest.mark.parametrize(
-    ("values", "wanted"),
+    ("chart", "product", "repository"),
     [
-        ({}, "quay.io/coreos/etcd"),
-        ({"etcdImage": {"registry": "a", "repository": "b"}}, "a/b"),
-        ({"global": {"imageRegistry": "m:5000"}}, "m:5000/coreos/etcd"),
+        ("etcd-operator", "etcd", "coreos/etcd"),
+        ("prometheus-operator", "prometheus", "prometheus/prometheus"),
+        ("prometheus-operator", "thanos", "thanos/thanos"),
+        ("alertmanager-operator", "alertmanager", "prometheus/alertmanager"),
     ],
 )
-def test_the_registry_reaches_etcd(version: str, values: dict[str, Any], wanted: str) -> None:
+def test_the_registry_reaches_operands(version: str, chart: str, product: str, repository: str) -> None:
     """Item 20: operand images go the same way, into the operator's environment."""
-    assert environment(operator(values, version))["DAVIT_ETCD_REPOSITORY"] == wanted
+    for values, wanted in (
+        ({}, f"quay.io/{repository}"),
+        ({f"{product}Image": {"registry": "a", "repository": "b"}}, "a/b"),
+        ({"global": {"imageRegistry": "m:5000"}}, f"m:5000/{repository}"),
+    ):
+        assert environment(deployment(chart, values, version))[f"DAVIT_{product.upper()}_REPOSITORY"] == wanted
 
 
 def test_the_bundles_registry_reaches_everything(version: str) -> None:
@@ -66,13 +89,16 @@ def test_the_bundles_registry_reaches_everything(version: str) -> None:
         made = helm.template(version, chart, {"global": {"imageRegistry": "m"}, **switch})
         assert all(c["image"].startswith("m/") for c in containers(made))
         assert "m/coreos/etcd" in str(made)
+        assert chart != "davit" or {"m/prometheus/prometheus", "m/thanos/thanos", "m/prometheus/alertmanager"} <= set(
+            strings(made)
+        )
         assert not re.search(r"quay\.io|ghcr\.io", str(made))
 
 
 def test_pull_secrets(version: str) -> None:
     """Item 20: global and local, strings and maps, each once, on every pod."""
     values = {"global": {"imagePullSecrets": ["a", {"name": "b"}]}, "imagePullSecrets": [{"name": "a"}, "c"]}
-    for chart in ("etcd-operator", "app-with-etcd"):
+    for chart in WITH_PODS:
         pods = helm.pod_specs(helm.template(version, chart, values))
         assert len(pods) == 2
         for pod in pods:
@@ -92,9 +118,10 @@ def test_list_of_images_is_complete(chart: str) -> None:
     switched_on = {"operator": {"enabled": True}} if chart == "app-with-etcd" else {}
     made = helm.template("helm4", chart, switched_on)
     found = {c["image"] for c in containers(made)}
-    found |= {f"{environment(o)['DAVIT_ETCD_REPOSITORY']}:v{ETCD_VERSION}" for o in made if is_operator(o)}
+    for told in (environment(o) for o in made if is_operator(o)):
+        found |= {f"{told[name]}:v{version}" for name, versions in OPERANDS.items() if name in told for version in versions}
     if not found:
-        found = {f"quay.io/coreos/etcd:v{o['spec']['version']}" for o in made}
+        found = {f"quay.io/{IMAGES[o['kind']]}:v{o['spec']['version']}" for o in made if o["kind"] in IMAGES}
     assert set(charts.images(chart)) == found
     assert set(charts.images(chart)) <= set(charts.all_images())
 
@@ -137,42 +164,53 @@ def test_tokens_only_where_needed(objects: list[helm.Object]) -> None:
             assert pod["spec"]["automountServiceAccountToken"] is is_operator(made)
 
 
-def test_the_operator_can_write_to_tmp() -> None:
+def test_the_operator_can_write_to_tmp(operator: str) -> None:
     """Its root file system is read-only."""
-    spec = operator()["spec"]["template"]["spec"]
+    spec = deployment(operator)["spec"]["template"]["spec"]
     assert {"name": "tmp", "mountPath": "/tmp"} in spec["containers"][0]["volumeMounts"]
     assert "emptyDir" in spec["volumes"][0]
 
 
 def test_users_can_be_left_out(version: str) -> None:
-    """Item 23: OpenShift gives each namespace its own user and group."""
-    for chart in ("etcd-operator", "app-with-etcd"):
-        for pod in helm.pod_specs(helm.template(version, chart, CASES["etcd-operator"]["openshift"])):
+    """Item 23: OpenShift gives each namespace its own user and group; the operator's members follow."""
+    values = CASES["etcd-operator"]["openshift"]
+    for chart in WITH_PODS:
+        given = values if chart == "etcd-operator" else {"podSecurityContext": values["podSecurityContext"]}
+        for pod in helm.pod_specs(helm.template(version, chart, given)):
             assert set(pod["spec"]["securityContext"]) == {"runAsNonRoot", "seccompProfile"}
+    assert environment(deployment("etcd-operator", values, version))["DAVIT_ETCD_FIXED_USER"] == "false"
+    assert environment(deployment("etcd-operator", {}, version))["DAVIT_ETCD_FIXED_USER"] == "true"
 
 
-def test_replicas_and_strategy() -> None:
+def test_a_restarted_operator_knows_its_pod(operator: str) -> None:
+    """Its name for people, its uid to tell that the leader before it was this very pod."""
+    (container,) = deployment(operator)["spec"]["template"]["spec"]["containers"]
+    fields = {e["name"]: e["valueFrom"]["fieldRef"]["fieldPath"] for e in container["env"] if "valueFrom" in e}
+    assert fields == {"POD_NAME": "metadata.name", "POD_UID": "metadata.uid", "POD_NAMESPACE": "metadata.namespace"}
+
+
+def test_replicas_and_strategy(operator: str) -> None:
     """Item 27: no autoscaler here, so replicas always; several are safe, by the Lease; the strategy is explicit."""
-    assert operator()["spec"]["replicas"] == 1
-    assert operator({"replicas": 0})["spec"]["replicas"] == 0
-    two = operator({"replicas": 2})["spec"]
+    assert deployment(operator)["spec"]["replicas"] == 1
+    assert deployment(operator, {"replicas": 0})["spec"]["replicas"] == 0
+    two = deployment(operator, {"replicas": 2})["spec"]
     assert two["replicas"] == 2
     assert two["strategy"]["type"] == "RollingUpdate"
     assert "podAntiAffinity" in two["template"]["spec"]["affinity"]
-    assert operator({"strategy": {"type": "Recreate"}})["spec"]["strategy"] == {"type": "Recreate"}
+    assert deployment(operator, {"strategy": {"type": "Recreate"}})["spec"]["strategy"] == {"type": "Recreate"}
 
 
-def budgets(values: dict[str, Any]) -> list[helm.Object]:
-    found = helm.template("helm4", "etcd-operator", values)
+def budgets(operator: str, values: dict[str, Any]) -> list[helm.Object]:
+    found = helm.template("helm4", operator, values)
     return [o["spec"] for o in found if o["kind"] == "PodDisruptionBudget"]
 
 
-def test_disruption_budget() -> None:
+def test_disruption_budget(operator: str) -> None:
     """Item 28: none for one replica, one of the two bounds, and unready pods never hold up a drain."""
-    assert not budgets({})
-    assert not budgets({"replicas": 2, "podDisruptionBudget": {"enabled": False}})
-    (most,) = budgets({"replicas": 2})
-    (least,) = budgets({"replicas": 2, "podDisruptionBudget": {"minAvailable": "50%"}})
+    assert not budgets(operator, {})
+    assert not budgets(operator, {"replicas": 2, "podDisruptionBudget": {"enabled": False}})
+    (most,) = budgets(operator, {"replicas": 2})
+    (least,) = budgets(operator, {"replicas": 2, "podDisruptionBudget": {"minAvailable": "50%"}})
     assert most["maxUnavailable"] == 1
     assert "minAvailable" not in most
     assert least["minAvailable"] == "50%"
@@ -180,30 +218,35 @@ def test_disruption_budget() -> None:
     assert most["unhealthyPodEvictionPolicy"] == least["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
 
 
-def policy(values: dict[str, Any]) -> helm.Object:
+def policy(operator: str, values: dict[str, Any]) -> helm.Object:
     switched = {**values, "networkPolicy": {"enabled": True, **values.get("networkPolicy", {})}}
-    return dict(helm.pick(helm.template("helm4", "etcd-operator", switched), "NetworkPolicy")["spec"])
+    return dict(helm.pick(helm.template("helm4", operator, switched), "NetworkPolicy")["spec"])
 
 
-def test_network_policy() -> None:
-    """Item 29: one switch, both directions, DNS, API server and etcd; narrowed to the namespaces in scope."""
-    assert not [o for o in helm.template("helm4", "etcd-operator") if o["kind"] == "NetworkPolicy"]
-    spec = policy({})
+PORTS = {"etcd-operator": 2379, "prometheus-operator": 9090, "alertmanager-operator": 9093}
+
+
+def test_network_policy(operator: str) -> None:
+    """Item 29: one switch, both directions, DNS, API server and operands; narrowed to the namespaces in scope."""
+    assert not [o for o in helm.template("helm4", operator) if o["kind"] == "NetworkPolicy"]
+    spec = policy(operator, {})
     assert spec["policyTypes"] == ["Ingress", "Egress"]
-    assert spec["ingress"] == [{"ports": [{"port": "http", "protocol": "TCP"}]}]
-    assert [[p["port"] for p in rule["ports"]] for rule in spec["egress"]] == [[53, 53], [443, 6443], [2379]]
+    web, *reviews = spec["ingress"]
+    assert web == {"ports": [{"port": "http", "protocol": "TCP"}]}
+    assert reviews == ([] if operator == "etcd-operator" else [{"ports": [{"port": "webhook", "protocol": "TCP"}]}])
+    assert [[p["port"] for p in rule["ports"]] for rule in spec["egress"]] == [[53, 53], [443, 6443], [PORTS[operator]]]
     assert spec["egress"][2]["to"] == [{"namespaceSelector": {}}]
-    narrow = policy({"scope": "namespaces", "namespaces": ["b", "a"]})["egress"][2]["to"][0]
+    narrow = policy(operator, {"scope": "namespaces", "namespaces": ["b", "a"]})["egress"][2]["to"][0]
     assert narrow["namespaceSelector"]["matchExpressions"][0]["values"] == ["a", "b"]
-    closed = policy(CASES["etcd-operator"]["everything"])
+    closed = policy(operator, CASES[operator]["everything"])
     assert len(closed["ingress"][0]["from"]) == 2
     assert closed["egress"][1]["to"] == [{"ipBlock": {"cidr": "10.0.0.1/32"}}]
 
 
 def test_probes_are_distinct() -> None:
     """Item 30: three probes on a named port; being ready is more than being alive."""
-    for chart in ("etcd-operator", "app-with-etcd"):
-        made = helm.pick(helm.template("helm4", chart), "Deployment")
+    for chart in WITH_PODS:
+        made = deployment(chart)
         (container,) = made["spec"]["template"]["spec"]["containers"]
         probes = [container[f"{name}Probe"] for name in ("startup", "liveness", "readiness")]
         assert [p["httpGet"]["path"] for p in probes] == ["/healthz", "/healthz", "/readyz"]
@@ -212,17 +255,39 @@ def test_probes_are_distinct() -> None:
         assert {"name": "http", "containerPort": 8080, "protocol": "TCP"} in container["ports"]
 
 
-def test_service_monitor(version: str) -> None:
-    """Item 30: a Service always, a ServiceMonitor on wish, with labels, interval and relabelings."""
-    everything = helm.template(version, "etcd-operator", CASES["etcd-operator"]["everything"])
+def test_service_monitor(version: str, operator: str) -> None:
+    """Item 30: a Service always, a ServiceMonitor on wish, with labels, interval and relabelings, for that Service alone."""
+    everything = helm.template(version, operator, CASES[operator]["everything"])
     monitor = helm.pick(everything, "ServiceMonitor")
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
     (endpoint,) = monitor["spec"]["endpoints"]
     assert set(endpoint) == {"port", "path", "interval", "scrapeTimeout", "relabelings", "metricRelabelings"}
-    (port,) = helm.pick(everything, "Service")["spec"]["ports"]
+    wanted = monitor["spec"]["selector"]["matchLabels"].items()
+    (service,) = (o for o in everything if o["kind"] == "Service" and wanted <= o["metadata"]["labels"].items())
+    (port,) = service["spec"]["ports"]
     assert endpoint["port"] == port["name"]
-    labels = helm.pick(everything, "Service")["metadata"]["labels"]
-    assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
+
+
+@pytest.mark.parametrize("operator", ["prometheus-operator", "alertmanager-operator"], indirect=True)
+def test_the_webhook_is_behind_a_service(version: str, operator: str) -> None:
+    """Item 31: on the port that the operator is told, by the name that it is told; the registration is the operator's work."""
+    made = helm.template(version, operator)
+    told = environment(deployment(operator))
+    service = helm.pick(made, "Service", told["DAVIT_WEBHOOK_SERVICE"])
+    (container,) = deployment(operator)["spec"]["template"]["spec"]["containers"]
+    (port,) = (port for port in container["ports"] if port["name"] == service["spec"]["ports"][0]["targetPort"])
+    assert service["spec"]["ports"][0]["port"] == 443
+    assert str(port["containerPort"]) == told["DAVIT_WEBHOOK_PORT"]
+    assert "caBundle" not in str(made)
+    assert not [o for o in made if o["kind"] in ("Secret", "ValidatingWebhookConfiguration")]
+
+
+@pytest.mark.parametrize("operator", ["prometheus-operator", "alertmanager-operator"], indirect=True)
+def test_admission_can_be_switched_off(operator: str) -> None:
+    """Item 32: nothing of it is left: no Service, port, nor setting."""
+    made = helm.template("helm4", operator, {"admission": {"enabled": False}})
+    assert len([o for o in made if o["kind"] == "Service"]) == 1
+    assert "webhook" not in str(made).lower()
 
 
 def test_hooks(objects: list[helm.Object]) -> None:
@@ -241,25 +306,26 @@ def test_helm_test_uses_the_same_image() -> None:
     for chart in WITH_PODS:
         images = {c["image"] for c in containers(helm.template("helm4", chart))}
         assert len(images) == 1
-    job = helm.pick(helm.template("helm4", "etcd-operator", {"tests": {"image": "own/image:1"}}), "Job")
-    assert containers([job])[0]["image"] == "own/image:1"
-    off = helm.template("helm4", "etcd-operator", {"tests": {"enabled": False}})
-    assert not [o for o in off if o["kind"] == "Job"]
+    for chart in charts.OPERATORS:
+        job = helm.pick(helm.template("helm4", chart, {"tests": {"image": "own/image:1"}}), "Job")
+        assert containers([job])[0]["image"] == "own/image:1"
+        off = helm.template("helm4", chart, {"tests": {"enabled": False}})
+        assert not [o for o in off if o["kind"] == "Job"]
 
 
-def test_helm_test_asks_the_service() -> None:
+def test_helm_test_asks_the_service(operator: str) -> None:
     """Item 37: by the name and port that the Service has."""
-    made = helm.template("helm4", "etcd-operator")
-    service = helm.pick(made, "Service")
+    made = helm.template("helm4", operator)
+    service = helm.pick(made, "Service", f"demo-{operator}")
     url = containers([helm.pick(made, "Job")])[0]["command"][-1]
     name, namespace = service["metadata"]["name"], service["metadata"]["namespace"]
     assert url == f"http://{name}.{namespace}.svc:{service['spec']['ports'][0]['port']}/readyz"
 
 
-def test_extras_arrive() -> None:
+def test_extras_arrive(operator: str) -> None:
     """Item 35: everything that a site may want to add to a pod, and objects of its own."""
-    values = CASES["etcd-operator"]["everything"]
-    made = helm.template("helm4", "etcd-operator", values)
+    values = CASES[operator]["everything"]
+    made = helm.template("helm4", operator, values)
     pod = helm.pick(made, "Deployment")["spec"]["template"]
     for name in (
         "priorityClassName", "runtimeClassName", "hostUsers", "nodeSelector", "tolerations", "affinity",
@@ -277,19 +343,62 @@ def test_extras_arrive() -> None:
     assert helm.pick(made, "ConfigMap", "two-demo")
 
 
-def test_the_operators_environment() -> None:
+OWN: dict[str, dict[str, str]] = {
+    "etcd-operator": {"DAVIT_ETCD_REPOSITORY": "quay.io/coreos/etcd", "DAVIT_ETCD_FIXED_USER": "true"},
+    "prometheus-operator": {
+        "DAVIT_PROMETHEUS_REPOSITORY": "quay.io/prometheus/prometheus",
+        "DAVIT_THANOS_REPOSITORY": "quay.io/thanos/thanos",
+    },
+    "alertmanager-operator": {"DAVIT_ALERTMANAGER_REPOSITORY": "quay.io/prometheus/alertmanager"},
+}
+
+
+def surroundings(operator: str) -> dict[str, str]:
+    """What a monitoring operator is told of the objects around it."""
+    return {
+        "DAVIT_INSTANCE_SELECTOR": "",
+        "DAVIT_DEPLOYMENT": f"demo-{operator}",
+        "DAVIT_WEBHOOK_PORT": "9443",
+        "DAVIT_WEBHOOK_SERVICE": f"demo-{operator}-webhook",
+        "DAVIT_WEBHOOK_SECRET": f"demo-{operator}-webhook",
+        "DAVIT_WEBHOOK_CONFIGURATION": f"team.demo-{operator}-admission",
+        "DAVIT_WEBHOOK_OWNER": f"team.demo-{operator}-admission",
+    }
+
+
+def test_the_operators_environment(operator: str) -> None:
     """The contract with the operator's settings."""
-    assert environment(operator()) == {
+    assert environment(deployment(operator)) == {
         "POD_NAME": None,
+        "POD_UID": None,
         "POD_NAMESPACE": None,
         "DAVIT_WATCH_NAMESPACES": "",
         "DAVIT_CRDS_MAINTAIN": "true",
-        "DAVIT_ETCD_REPOSITORY": "quay.io/coreos/etcd",
         "DAVIT_LOG_LEVEL": "info",
         "DAVIT_WORKERS": "8",
+        **OWN[operator],
+        **(surroundings(operator) if operator != "etcd-operator" else {}),
     }
-    changed = environment(operator({"logLevel": "debug", "workers": 2, "crds": {"maintain": False}}))
+    changed = environment(deployment(operator, {"logLevel": "debug", "workers": 2, "crds": {"maintain": False}}))
     assert (changed["DAVIT_LOG_LEVEL"], changed["DAVIT_WORKERS"], changed["DAVIT_CRDS_MAINTAIN"]) == ("debug", "2", "false")
+
+
+def test_the_operator_reads_what_it_is_told(operator: str) -> None:
+    """Each variable stands in the library's settings or in the operator's own code: a value without effect helps nobody."""
+    folders = (REPO / "platform" / "src", REPO / "operators" / operator.removesuffix("-operator") / "src")
+    code = "".join(file.read_text() for folder in folders for file in folder.rglob("*.py"))
+    told = {name for name in environment(deployment(operator)) if name.startswith("DAVIT_")}
+    assert not {name for name in told if f'"{name}"' not in code}
+
+
+@pytest.mark.parametrize("operator", ["prometheus-operator", "alertmanager-operator"], indirect=True)
+def test_operators_share_a_cluster_by_labels(operator: str) -> None:
+    """The selector reaches the operator as it was written, and is one that it understands."""
+    told = environment(deployment(operator, {"instanceSelector": SELECTOR}))["DAVIT_INSTANCE_SELECTOR"]
+    assert told == SELECTOR
+    selector = parse_selector(told)
+    assert matches(selector, {"team": "storage", "env": "dev"})
+    assert not matches(selector, {"team": "storage", "env": "live"})
 
 
 def test_etcd_starts_the_app_not_the_other_way_round() -> None:

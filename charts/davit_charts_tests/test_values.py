@@ -16,13 +16,15 @@ import jsonschema
 import pytest
 import yaml
 
-from ci.generate.charts import CHARTS, metadata
+from ci.generate.charts import CHARTS, OPERATORS, metadata
 from ci.generate.values import Value, parse
 from davit_charts_tests import helm
 from davit_charts_tests.cases import CASES
 
-OPEN = {"global", "operator", "etcd"}
-"""Maps at the root that may hold more: `global`, and a parent chart's values for a subchart, which has its own schema."""
+
+def open_at(chart: str) -> set[str]:
+    """Maps at the root that may hold more: `global`, and a parent chart's values for a subchart, which has its own schema."""
+    return {"global", *(dependency["alias"] for dependency in metadata(chart).get("dependencies", []))}
 
 
 @functools.cache
@@ -70,8 +72,8 @@ def test_schema_is_strict(chart: str) -> None:
         text = ".".join(path)
         assert (
             path[:1] in (("global",), ("resources",), ("podSecurityContext",), ("securityContext",), ("probes",))
-            or path[0] in OPEN
-            or path[0] == "spec"
+            or path[0] in open_at(chart)
+            or "spec" in path[:2]
             or text == "strategy.rollingUpdate"
         ), text
 
@@ -87,7 +89,7 @@ def test_schema_at_the_root(version: str, chart: str, case: str) -> None:
 
 def test_a_subchart_checks_its_own_values(version: str) -> None:
     """Item 11: what the bundle leaves open, the operator's chart does not."""
-    for chart, name in (("davit", "etcd"), ("app-with-etcd", "operator")):
+    for chart, name in (*(("davit", name) for name in ("etcd", "prometheus", "alertmanager")), ("app-with-etcd", "operator")):
         said = helm.attempt(version, chart, {name: {"enabled": True, "replicaz": 2}})
         assert said.code != 0
         assert "replicaz" in said.error
@@ -97,7 +99,7 @@ def test_wrong_types_are_refused(version: str, chart: str) -> None:
     """Item 11: each number and switch that is given as a word."""
     kinds = {bool, int}
     for value in all_values(chart):
-        if type(value.default) in kinds and "type" not in value.schema and value.path[0] not in OPEN:
+        if type(value.default) in kinds and "type" not in value.schema and value.path[0] not in open_at(chart):
             said = helm.attempt(version, chart, nested(value.path, "word"))
             assert said.code != 0, value.path
             assert "schema" in said.error
@@ -127,6 +129,26 @@ def test_every_value_has_a_comment(chart: str) -> None:
     assert not [".".join(v.path) for v in all_values(chart) if not v.text and not v.children]
 
 
+PRODUCTS = re.compile(r"etcd|[Pp]rometheuse?s?|[Aa]lertmanagers?|clusters")
+
+
+def test_operators_say_the_same_of_the_same_values(operator: str) -> None:
+    """Their values are written by hand, three times: what they have in common has one meaning, one default, one schema."""
+    first, own = ({value.path: value for value in all_values(chart)} for chart in ("etcd-operator", operator))
+    # What depends on the product.
+    for name in ("resources.requests.memory", "resources.limits.memory", "networkPolicy.enabled"):
+        path = tuple(name.split("."))
+        assert first.pop(path).schema == own.pop(path).schema
+    missing = {path for path in first if path not in own}
+    assert {path[0] for path in missing} <= {"etcdImage", "members"}
+    for path, value in first.items():
+        if path not in missing and path != ("rbac", "aggregateToUserRoles"):
+            assert PRODUCTS.sub("", value.text) == PRODUCTS.sub("", own[path].text), path
+            if not value.children and value.default != own[path].default:
+                assert (path, own[path].default) == (("image", "repository"), f"davit-dev/{operator}")
+            assert value.schema == own[path].schema, path
+
+
 def test_every_value_is_used(chart: str) -> None:
     """Item 12: each value's name stands in a template of its chart, or its map goes into the object as it is."""
     text = "\n".join(f.read_text() for f in (CHARTS / chart / "templates").rglob("*") if f.is_file())
@@ -147,7 +169,7 @@ def test_every_used_value_exists(chart: str) -> None:
             text = re.sub(r"\(\.Values\.(\w+)\.(\w+)\)", r".Values.\1.\2", text)
             for found in re.findall(r"\.Values((?:\.\w+)+)", text):
                 path = tuple(found.strip(".").split("."))
-                assert path in known or path[0] == "spec", (file, path)
+                assert path in known or "spec" in path, (file, path)
 
 
 def attempts(version: str, chart: str, every: list[dict[str, Any]]) -> list[helm.Result]:
@@ -186,11 +208,14 @@ def test_renders_without_any_defaults(version: str, chart: str, tmp_path: Path) 
     bare = tmp_path / chart
     shutil.copytree(CHARTS / chart, bare)
     (bare / "values.yaml").write_text("")
-    spec = {"size": 1, "version": "3.6.14"}
+    spec, image = {"size": 1, "version": "3.6.14"}, {"image": {"repository": "r"}}
     needed: dict[str, dict[str, Any]] = {
-        "etcd-operator": {"image": {"repository": "r"}, "etcdImage": {"repository": "e"}},
+        "etcd-operator": {**image, "etcdImage": {"repository": "e"}},
+        "prometheus-operator": {**image, "prometheusImage": {"repository": "p"}, "thanosImage": {"repository": "t"}},
+        "alertmanager-operator": {**image, "alertmanagerImage": {"repository": "a"}},
         "davit": {"etcd": {"enabled": True}},
         "etcd-cluster": {"spec": spec},
+        "monitoring": {"prometheus": {"enabled": True, "spec": spec}, "alertmanager": {"enabled": True, "spec": spec}},
         "app-with-etcd": {"etcd": {"create": True, "spec": spec}, "image": {"repository": "r"}},
     }
     assert helm.template(version, str(bare), needed[chart])
@@ -208,10 +233,15 @@ def test_previous_releases_values_render(version: str, chart: str, tmp_path: Pat
 @pytest.mark.parametrize(
     ("chart", "values", "said"),
     [
-        ("etcd-operator", {"scope": "namespaces"}, "namespaces: must list at least one"),
-        ("etcd-operator", {"namespaces": ["a"]}, "namespaces: has an effect only when scope is namespaces"),
-        ("etcd-operator", {"image": None}, "image.repository: must be set"),
+        *((chart, {"scope": "namespaces"}, "namespaces: must list at least one") for chart in OPERATORS),
+        *((chart, {"namespaces": ["a"]}, "namespaces: has an effect only when scope is namespaces") for chart in OPERATORS),
+        *((chart, {"image": None}, "image.repository: must be set") for chart in OPERATORS),
+        ("etcd-operator", {"etcdImage": None}, "etcdImage.repository: must be set"),
+        ("prometheus-operator", {"thanosImage": None}, "thanosImage.repository: must be set"),
+        ("alertmanager-operator", {"alertmanagerImage": None}, "alertmanagerImage.repository: must be set"),
         ("etcd-cluster", {"spec": None}, "spec: must be set"),
+        ("monitoring", {"prometheus": {"spec": None}}, "prometheus.spec: must be set"),
+        ("monitoring", {"alertmanager": {"spec": None}}, "alertmanager.spec: must be set"),
         ("app-with-etcd", {"etcd": {"create": False}}, "etcd.existing: exactly one of"),
         ("app-with-etcd", {"etcd": {"existing": {"cluster": "x"}}}, "etcd.existing: has an effect only"),
         (

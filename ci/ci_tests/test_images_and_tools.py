@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,10 @@ import pytest
 from ci.cluster.local import operands
 from ci.images import table
 from ci.images.build import Archive, build_command
-from ci.images.table import digest, images, loadable
-from ci.paths import CI
-from ci.tools.build import default_program, is_built
-from ci.tools.table import TOOLS, Tool, go_name, required_version
+from ci.images.table import digest, images, loadable, operators
+from ci.paths import CI, REPO
+from ci.tools.build import GO_AT_LEAST, default_program, is_built
+from ci.tools.table import TOOLS, Tool, go_name, prometheus_release, required_version
 
 
 @pytest.fixture
@@ -70,12 +72,47 @@ def test_tests_and_caches_do_not(repo: Path) -> None:
     assert operator_digest(repo) == before
 
 
-def test_operands_have_upstream_names_of_three_minor_versions() -> None:
+def test_operands_have_upstream_names_of_several_versions() -> None:
     known = images()
     refs = {known[name].ref for name in operands()}
     assert {"quay.io/coreos/etcd:v3.4.23", "quay.io/coreos/etcd:v3.5.16"} <= refs
     assert f"quay.io/coreos/etcd:{TOOLS['etcd37'].version}" in refs
-    assert all(ref.startswith("quay.io/coreos/etcd:v3.") for ref in refs)
+    for product in ("prometheus", "alertmanager"):
+        assert len([ref for ref in refs if ref.startswith(f"quay.io/prometheus/{product}:v")]) == 2
+    assert all(re.match(r"quay\.io/(coreos/etcd|prometheus/(prometheus|alertmanager)):v\d", ref) for ref in refs)
+
+
+def test_prometheus_is_tagged_as_people_know_it() -> None:
+    """Its module counts otherwise: v0.313.2 is 3.13.2."""
+    known = images()
+    tool = TOOLS["prometheus3"]
+    assert tool.version.startswith("v0.3")
+    assert known[f"prometheus-{tool.release}"].ref == f"quay.io/prometheus/prometheus:{tool.release}"
+    assert prometheus_release("v0.313.2") == "v3.13.2"
+    assert prometheus_release("v0.53.5") == "v0.53.5"
+    assert TOOLS["alertmanager"].release == TOOLS["alertmanager"].version
+
+
+def test_prometheus_and_alertmanager_say_their_version_without_a_v() -> None:
+    for name in ("prometheus3", "alertmanager"):
+        version = TOOLS[name].release.removeprefix("v")
+        assert f"-X github.com/prometheus/common/version.Version={version}" in TOOLS[name].ldflags
+
+
+def test_images_of_prometheus_are_laid_out_as_upstream() -> None:
+    for product, tool in (("prometheus", "promtool"), ("alertmanager", "amtool")):
+        for kind in ("static", "debian"):
+            text = (CI / "images" / f"{product}-{kind}" / "Containerfile").read_text()
+            assert f'ENTRYPOINT ["/bin/{product}"]' in text
+            assert f"WORKDIR /{product}\nUSER 65534:65534\n" in text
+            assert tool in text
+
+
+def test_the_toolbox_is_built_again_when_its_script_changes() -> None:
+    known = images()
+    changed = replace(known["toolbox"], inputs=())
+    assert digest(known["toolbox"], known) != digest(changed, known)
+    assert [file.name for file in known["toolbox"].inputs] == ["witness.py"]
 
 
 def test_bases_are_never_loaded() -> None:
@@ -118,6 +155,36 @@ def test_every_tool_is_pinned() -> None:
         assert (tool.version == "v0") == (tool.name == "pause")
         if tool.module:
             assert (tool.source / "go.sum").exists()
+
+
+def test_every_module_builds_with_the_go_that_is_asked_for() -> None:
+    for file in CI.glob("tools/*/go.mod"):
+        text = file.read_text()
+        found = re.search(r"^go (\d+)\.(\d+)", text, re.MULTILINE)
+        assert found, file
+        assert (int(found[1]), int(found[2])) <= GO_AT_LEAST, file
+        assert not re.search(r"^toolchain", text, re.MULTILINE), file
+
+
+def test_each_operator_has_its_locked_requirements() -> None:
+    for image in operators(REPO):
+        (lock,) = (file for file in image.inputs if file.suffix == ".txt")
+        own = lock.with_suffix(".in").read_text()
+        assert "-r operator.in" in own
+        assert f"COPY ci/requirements/{lock.name} " in image.containerfile.read_text()
+        pins = set(re.findall(r"^([\w.-]+==\S+)", lock.read_text(), re.MULTILINE))
+        assert pins
+        assert pins <= set(re.findall(r"^([\w.-]+==\S+)", (lock.parent / "dev.txt").read_text(), re.MULTILINE))
+
+
+def test_a_tool_of_our_own_is_built_again_when_a_command_changes(tmp_path: Path) -> None:
+    tool = Tool("x", "a.b/c", {"c": "a.b/c"}, home=tmp_path)
+    (tool.source / "cmd/c").mkdir(parents=True)
+    (tool.source / "go.mod").write_text("require a.b/c v1.0.0\n")
+    (tool.source / "cmd/c/main.go").write_text("package main")
+    before = tool.digest()
+    (tool.source / "cmd/c/main.go").write_text("package main // changed")
+    assert tool.digest() != before
 
 
 def test_kubernetes_knows_its_version_in_all_places() -> None:

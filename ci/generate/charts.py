@@ -11,7 +11,8 @@ import yaml
 from ci.paths import REPO
 
 CHARTS = REPO / "charts"
-NAMES = ("etcd-operator", "davit", "etcd-cluster", "app-with-etcd")
+OPERATORS = ("etcd-operator", "prometheus-operator", "alertmanager-operator")
+NAMES = (*OPERATORS, "davit", "etcd-cluster", "monitoring", "app-with-etcd")
 LEFT_OUT = {"README.md", "README.in.md"}
 """Of a vendored chart: a parent's package needs no second copy of the documentation."""
 

@@ -15,6 +15,7 @@ from ci.generate.kinds import KINDS
 from ci.generate.readme import readme
 from ci.generate.reference import reference
 from ci.generate.schema import values_schema
+from ci.generate.siblings import copies
 from ci.generate.values import Json, parse
 from ci.paths import REPO
 
@@ -26,7 +27,7 @@ PREVIOUS = charts.CHARTS / "davit_charts_tests" / "previous"
 def outputs() -> dict[Path, str]:
     """Each generated file and its text."""
     crds: dict[str, Json] = {kind.name: kind.manifest for kind in KINDS}
-    result: dict[Path, str] = {}
+    result = copies()
     for kind in KINDS:
         result[charts.CHARTS / kind.chart / "crds" / f"{kind.name}.yaml"] = dump([kind.manifest])
         page = reference(kind.manifest, kind.example, kind.conditions)
@@ -65,7 +66,7 @@ def _vendored(chart: str, generated: Mapping[Path, str]) -> dict[Path, str]:
 def owned() -> Iterator[Path]:
     """Folders in which everything is generated, so that a file too many is a difference too."""
     yield REFERENCE
-    yield from (charts.CHARTS / kind.chart / "crds" for kind in KINDS)
+    yield from (charts.CHARTS / chart / "crds" for chart in charts.OPERATORS)
     for chart in charts.NAMES:
         yield from (target for _, target in charts.vendored(chart))
 

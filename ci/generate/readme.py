@@ -23,7 +23,9 @@ def _rows(value: Value, crds: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     # A map of which every key has a row of its own needs none, unless it says something itself.
     if value.text:
         yield _row(".".join(value.path), "" if value.children else _default(value.default), value.text)
-    if "$crd" in value.schema:
+    if page := value.schema.get("$fields"):
+        yield _row(f"{'.'.join(value.path)}.*", "", f"Every other field: see [the reference](../../{page}).")
+    elif "$crd" in value.schema:
         known = {child.path[-1] for child in value.children}
         yield from _fields(".".join(value.path), _spec(crds[value.schema["$crd"]]), known)
 

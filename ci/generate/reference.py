@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from davit.crd import dump
@@ -25,7 +25,8 @@ def _page(crd: Schema, example: Schema, conditions: Mapping[str, str]) -> Iterat
     root = version["schema"]["openAPIV3Schema"]
     yield f"# {names['kind']}\n"
     yield f"{root['description']}\n"
-    yield f"`apiVersion: {crd['spec']['group']}/{version['name']}`, {crd['spec']['scope'].lower()}. "
+    said = f"{crd['spec']['scope'].lower()}{_also(crd['spec']['versions'])}"
+    yield f"`apiVersion: {crd['spec']['group']}/{version['name']}`, {said}. "
     yield f"`kubectl get {_short(names)}`, or `kubectl get {names['categories'][0]}` for all of Davit's kinds.\n"
     yield f"```yaml\n{dump([dict(example)])}```\n"
     yield "## spec\n"
@@ -44,6 +45,11 @@ def _page(crd: Schema, example: Schema, conditions: Mapping[str, str]) -> Iterat
     yield from (_column(column) for column in version["additionalPrinterColumns"])
     if scale := version["subresources"].get("scale"):
         yield f"\n`kubectl scale {_short(names)}/NAME --replicas=N` sets `{scale['specReplicasPath'].lstrip('.')}`."
+
+
+def _also(versions: Sequence[Schema]) -> str:
+    others = [f"`{version['name']}`" for version in versions if version["served"] and not version["storage"]]
+    return f"; also served as {', '.join(others)}" if others else ""
 
 
 def _short(names: Schema) -> str:
@@ -80,7 +86,7 @@ def kind(schema: Schema) -> str:
         return f"list of {kind(schema['items'])}"
     if isinstance(schema.get("additionalProperties"), Mapping):
         return f"map of {kind(schema['additionalProperties'])}"
-    return str(schema["type"])
+    return str(schema.get("type", "anything"))
 
 
 def limits(schema: Schema) -> str:

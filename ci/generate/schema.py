@@ -40,6 +40,8 @@ def values_schema(title: str, values: Iterable[Value], crds: Mapping[str, Json])
 def _schema(value: Value, crds: Mapping[str, Json]) -> Json:
     said = dict(value.schema)
     described = {"description": value.text} if value.text else {}
+    # Where the README points for the fields instead of listing them.
+    said.pop("$fields", None)
     if "$crd" in said:
         return {**spec_schema(crds[said.pop("$crd")]), **described, **said}
     result: Json = {**described, "type": _type(value), **said}

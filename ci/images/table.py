@@ -114,21 +114,39 @@ def etcd_debian(version: str, suite: str) -> Image:
     )  # fmt: skip
 
 
+def program_static(name: str, tool: str) -> Image:
+    """Prometheus or Alertmanager as upstream ships it: static programs that run as nobody."""
+    release = TOOLS[tool].release
+    return static(f"{name}-{release}", f"quay.io/prometheus/{name}:{release}", tool, f"{name}-static")
+
+
+def program_debian(name: str, version: str, suite: str) -> Image:
+    """The same from a Debian release; the build fails when Debian has moved on."""
+    return Image(
+        f"{name}-v{version}", f"quay.io/prometheus/{name}:v{version}", HOME / f"{name}-debian/Containerfile",
+        base=f"debian-{suite}", args=((f"{name.upper()}_VERSION", version),),
+    )  # fmt: skip
+
+
 def debian(suite: str) -> Image:
     """A base that is built on and never loaded."""
     ref = f"localhost/davit/debian:{suite}"
     return Image(f"debian-{suite}", ref, HOME / "debian/Containerfile", suite=suite)
 
 
-def from_base(name: str, ref: str, base: str) -> Image:
-    """An ordinary Containerfile on one of our bases."""
-    return Image(name, ref, HOME / name / "Containerfile", base=base)
+def from_base(name: str, ref: str, base: str, *inputs: str) -> Image:
+    """An ordinary Containerfile on one of our bases, with the files beside it that it copies."""
+    return Image(name, ref, HOME / name / "Containerfile", base=base, inputs=tuple(HOME / name / file for file in inputs))
 
 
 PAUSE, TOOLBOX = "localhost/davit/pause:1", "ghcr.io/davit-dev/toolbox:1"
 COREDNS = f"registry.k8s.io/coredns/coredns:{TOOLS['coredns'].version}"
 LOCAL_PATH = f"docker.io/rancher/local-path-provisioner:{TOOLS['local-path-provisioner'].version}"
 METRICS = f"registry.k8s.io/metrics-server/metrics-server:{TOOLS['metrics-server'].version}"
+PEER, RELOADER = (
+    f"quay.io/prometheus-operator/{name}:{TOOLS['prometheus-operator-peer'].version}"
+    for name in ("prometheus-operator", "prometheus-config-reloader")
+)
 FIXED = (
     debian("trixie"),
     debian("bookworm"),
@@ -136,17 +154,23 @@ FIXED = (
     static("pause", PAUSE, "pause"),
     static("coredns", COREDNS, "coredns"),
     static("local-path-provisioner", LOCAL_PATH, "local-path-provisioner"),
-    from_base("toolbox", TOOLBOX, "python"),
+    from_base("toolbox", TOOLBOX, "python", "witness.py"),
     static("metrics-server", METRICS, "metrics-server"),
     etcd_static("etcd36"),
     etcd_static("etcd35"),
     etcd_static("etcd37"),
     etcd_debian("3.5.16", "trixie"),
     etcd_debian("3.4.23", "bookworm"),
+    program_static("prometheus", "prometheus3"),
+    program_debian("prometheus", "2.53.3", "trixie"),
+    program_static("alertmanager", "alertmanager"),
+    program_debian("alertmanager", "0.28.1", "trixie"),
+    static("prometheus-operator-peer", PEER, "prometheus-operator-peer"),
+    static("prometheus-config-reloader", RELOADER, "prometheus-operator-peer"),
 )
 SYSTEM = ("pause", "coredns", "local-path-provisioner", "toolbox")
 """What the cluster itself needs before it is of use."""
-ON_DEMAND = ("metrics-server",)
+ON_DEMAND = ("metrics-server", "prometheus-operator-peer", "prometheus-config-reloader")
 """Built and loaded only when named."""
 
 

@@ -18,6 +18,9 @@ ETCD = {
     "etcdctl": "go.etcd.io/etcd/etcdctl/v3",
     "etcdutl": "go.etcd.io/etcd/etcdutl/v3",
 }
+PROMETHEUS, ALERTMANAGER = "github.com/prometheus/prometheus", "github.com/prometheus/alertmanager"
+OF_PROMETHEUS = "github.com/prometheus/common/version.Version"
+"""Read by --version and /api/v1/status/buildinfo; the programs of Prometheus and Alertmanager give it no `v`."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +32,23 @@ class Tool:
     programs: dict[str, str]
     version_vars: tuple[str, ...] = ()
     home: Path = field(default=CI / "tools")
+    module_of: str = ""
+    """The tool whose go.mod it is built with, where it is not its own."""
 
     @property
     def source(self) -> Path:
         """The folder with go.mod."""
-        return self.home / self.name
+        return self.home / (self.module_of or self.name)
 
     @property
     def version(self) -> str:
         """For example v1.34.4; a module of our own has no requirement, and is v0."""
         return required_version((self.source / "go.mod").read_text(), self.module) or "v0"
+
+    @property
+    def release(self) -> str:
+        """The version that people know, for example v3.13.2, which Prometheus' module calls v0.313.2."""
+        return prometheus_release(self.version) if self.module == PROMETHEUS else self.version
 
     @property
     def folder(self) -> Path:
@@ -54,7 +64,7 @@ class Tool:
     def digest(self) -> str:
         """Changes when anything changes that the build depends on, except the Go release."""
         parts = [repr(sorted(self.programs.items())), self.ldflags]
-        parts += [f.read_text() for f in sorted(self.source.iterdir()) if f.is_file()]
+        parts += [f.read_text() for f in sorted(self.source.rglob("*")) if f.is_file()]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
@@ -68,8 +78,14 @@ def version_values(tool: Tool) -> list[tuple[str, str]]:
     """Linker values, the same that upstream's own builds set."""
     if tool.name == "kubernetes":
         return kubernetes_values(tool.version)
-    values = [(var, tool.version) for var in tool.version_vars]
+    values = [(var, tool.release.removeprefix("v") if var == OF_PROMETHEUS else tool.release) for var in tool.version_vars]
     return [*values, *helm3_values(tool)] if tool.name == "helm3" else values
+
+
+def prometheus_release(module_version: str) -> str:
+    """v0.313.2 is v3.13.2: the module's minor number is the major one times hundred, and the minor one."""
+    _, minor, patch = module_version.split(".", 2)
+    return f"v{int(minor) // 100}.{int(minor) % 100}.{patch}"
 
 
 def kubernetes_values(version: str) -> list[tuple[str, str]]:
@@ -116,6 +132,17 @@ TOOLS = {
              {"kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform"}, ("main.version",)),
         Tool("metrics-server", "sigs.k8s.io/metrics-server",
              {"metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server"}),
+        Tool("prometheus3", PROMETHEUS,
+             {name: f"{PROMETHEUS}/cmd/{name}" for name in ("prometheus", "promtool")}, (OF_PROMETHEUS,)),
+        Tool("alertmanager", ALERTMANAGER,
+             {name: f"{ALERTMANAGER}/cmd/{name}" for name in ("alertmanager", "amtool")}, (OF_PROMETHEUS,)),
+        # Of our own, on top of prometheus-operator as a library: what it generates, to compare with.
+        Tool("prometheus-operator", "github.com/prometheus-operator/prometheus-operator",
+             {name: f"davit.dev/ci/tools/prometheus-operator/cmd/{name}" for name in ("promdiff", "amdiff")}),
+        # The peer of `make bench`, and what tests switch from.
+        Tool("prometheus-operator-peer", "github.com/prometheus-operator/prometheus-operator",
+             {name: f"github.com/prometheus-operator/prometheus-operator/cmd/{name}"
+              for name in ("operator", "prometheus-config-reloader")}, (OF_PROMETHEUS,), module_of="prometheus-operator"),
     )
 }  # fmt: skip
 CLUSTER_TOOLS = ("kubernetes", "etcd36", "pause", "coredns", "local-path-provisioner")

@@ -5,7 +5,7 @@
   verbs: [get, list, watch]
 - apiGroups: [etcd.davit.dev]
   resources: [etcdclusters/status]
-  verbs: [patch, update]
+  verbs: [patch]
 # For owner references that block the owner's deletion.
 - apiGroups: [etcd.davit.dev]
   resources: [etcdclusters/finalizers]
@@ -19,7 +19,7 @@
 # Why a volume or a pod is pending.
 - apiGroups: [""]
   resources: [events]
-  verbs: [get, list]
+  verbs: [list]
 - apiGroups: [apps]
   resources: [statefulsets]
   verbs: [get, list, watch, create, patch, delete]
@@ -28,14 +28,25 @@
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
 {{- end -}}
 
-{{/* The names of the operator's own CustomResourceDefinitions: the names of the files in crds/. */}}
-{{- define "etcd-operator.crdNames" -}}
-{{- $names := list -}}
-{{- range $path, $_ := .Files.Glob "crds/*.yaml" -}}
-{{- $names = append $names (base $path | trimSuffix ".yaml") -}}
+{{/* What users with the role view may do. */}}
+{{- define "etcd-operator.viewRules" -}}
+- apiGroups: [etcd.davit.dev]
+  resources: [etcdclusters]
+  verbs: [get, list, watch]
+- apiGroups: [etcd.davit.dev]
+  resources: [etcdclusters/status, etcdclusters/scale]
+  verbs: [get]
 {{- end -}}
-{{- $names | sortAlpha | toJson -}}
+
+{{/* What users with the role edit may do beyond that. */}}
+{{- define "etcd-operator.editRules" -}}
+- apiGroups: [etcd.davit.dev]
+  resources: [etcdclusters]
+  verbs: [create, delete, deletecollection, patch, update]
+- apiGroups: [etcd.davit.dev]
+  resources: [etcdclusters/scale]
+  verbs: [patch, update]
 {{- end -}}

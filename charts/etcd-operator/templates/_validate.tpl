@@ -9,7 +9,9 @@
 {{- if not (.Values.image).repository -}}
 {{- fail "image.repository: must be set" -}}
 {{- end -}}
-{{- if not (.Values.etcdImage).repository -}}
-{{- fail "etcdImage.repository: must be set" -}}
+{{- range $name := include "etcd-operator.operandImages" . | fromJsonArray -}}
+{{- if not (index $.Values $name | default dict).repository -}}
+{{- fail (printf "%s.repository: must be set" $name) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}

@@ -121,3 +121,12 @@ helm.sh/chart: {{ printf "etcd-operator-%s" $context.Chart.Version | replace "+"
 {{- define "etcd-operator.replicas" -}}
 {{- ternary 1 .Values.replicas (kindIs "invalid" .Values.replicas) -}}
 {{- end -}}
+
+{{/* The names of the operator's own CustomResourceDefinitions: the names of the files in crds/. */}}
+{{- define "etcd-operator.crdNames" -}}
+{{- $names := list -}}
+{{- range $path, $_ := .Files.Glob "crds/*.yaml" -}}
+{{- $names = append $names (base $path | trimSuffix ".yaml") -}}
+{{- end -}}
+{{- $names | sortAlpha | toJson -}}
+{{- end -}}

@@ -97,8 +97,14 @@ func answer(line []byte, printer *json.Encoder, statefulSet bool) error {
 	return printer.Encode(generate(w, statefulSet))
 }
 
-func read(documents []json.RawMessage) (*world, error) {
-	w := &world{configs: map[string]*monitoringv1alpha1.AlertmanagerConfig{}, cluster: newCluster()}
+// read also survives what upstream's own conversion from v1beta1 does not.
+func read(documents []json.RawMessage) (w *world, err error) {
+	defer func() {
+		if failure := recover(); failure != nil {
+			err = fmt.Errorf("panic: %v", failure)
+		}
+	}()
+	w = &world{configs: map[string]*monitoringv1alpha1.AlertmanagerConfig{}, cluster: newCluster()}
 	for _, document := range documents {
 		var head struct{ APIVersion, Kind string }
 		if err := json.Unmarshal(document, &head); err != nil {

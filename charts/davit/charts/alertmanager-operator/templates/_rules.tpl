@@ -1,0 +1,56 @@
+{{/* The exact rights that the operator uses in a namespace that it works in. */}}
+{{- define "alertmanager-operator.rules" -}}
+- apiGroups: [monitoring.coreos.com]
+  resources: [alertmanagers, alertmanagerconfigs]
+  verbs: [get, list, watch]
+- apiGroups: [monitoring.coreos.com]
+  resources: [alertmanagers/status, alertmanagerconfigs/status]
+  verbs: [patch]
+# For owner references that block the owner's deletion.
+- apiGroups: [monitoring.coreos.com]
+  resources: [alertmanagers/finalizers]
+  verbs: [update]
+# Of Secrets and ConfigMaps it holds the names alone, and reads those that a resource refers to.
+- apiGroups: [""]
+  resources: [secrets, services]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, list, watch]
+# A patched annotation makes the kubelet refresh the pod's volumes at once.
+- apiGroups: [""]
+  resources: [pods, persistentvolumeclaims]
+  verbs: [get, list, watch, patch]
+- apiGroups: [apps]
+  resources: [statefulsets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create]
+{{- end -}}
+
+{{/* What users with the role view may do. */}}
+{{- define "alertmanager-operator.viewRules" -}}
+- apiGroups: [monitoring.coreos.com]
+  resources: [alertmanagers, alertmanagerconfigs]
+  verbs: [get, list, watch]
+- apiGroups: [monitoring.coreos.com]
+  resources: [alertmanagers/status, alertmanagers/scale]
+  verbs: [get]
+{{- end -}}
+
+{{/* What users with the role edit may do beyond that. */}}
+{{- define "alertmanager-operator.editRules" -}}
+- apiGroups: [monitoring.coreos.com]
+  resources: [alertmanagers, alertmanagerconfigs]
+  verbs: [create, delete, deletecollection, patch, update]
+- apiGroups: [monitoring.coreos.com]
+  resources: [alertmanagers/scale]
+  verbs: [patch, update]
+{{- end -}}
