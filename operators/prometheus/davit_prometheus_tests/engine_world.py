@@ -32,7 +32,6 @@ from davit_prometheus.monitors import MonitorPasses
 from davit_prometheus.observe import Observer
 from davit_prometheus.operator import OPERATOR, Passes, PrometheusOperator
 from davit_prometheus.watch import watches
-
 from davit_tests import faketime
 
 Json = dict[str, Any]
@@ -44,7 +43,9 @@ ALL: Json = {
 SHOP = "shop"
 
 
-def prometheus(name: str = "main", *, namespace: str = SHOP, kind: Kind = PROMETHEUS, generation: int = 1, **spec: Any) -> Manifest:
+def prometheus(
+    name: str = "main", *, namespace: str = SHOP, kind: Kind = PROMETHEUS, generation: int = 1, **spec: Any
+) -> Manifest:
     chosen = {key: value for key, value in ALL.items() if kind == PROMETHEUS or not key.startswith("rule")}
     return resource(
         kind, name, {**chosen, "version": "3.5.0", **spec}, namespace=namespace, uid=f"uid-{name}", generation=generation
@@ -184,6 +185,8 @@ class World:
         """Whether the kubelet overhears pokes."""
         self.unready: set[str] = set()
         """Names of pods that run and are not ready."""
+        self.pending: set[str] = set()
+        """Names of pods that do not run."""
         self._refreshed: dict[str, str] = {}
         self._address = 0
         self.restart()
@@ -210,14 +213,13 @@ class World:
         self.errors: dict[Target, Exception] = {}
         self.passes: list[Target] = []
         self._seen: dict[tuple[Kind, Key], str] = {}
-        for kind in inventory.cache.kinds:
-            inventory.cache._unfilled.discard(kind)
-        inventory.cache._settle()
+        inventory.cache.vanished = lambda kind, manifest: self.tell(kind, "DELETED", manifest)
+        inventory.cache.expect(())
 
     def _main(self, kind: Kind) -> Passes:
         operator = PrometheusOperator(kind, self.observer, self.actor, self.inventory)
         reconciler = Reconciler(operator, self.client, clock=lambda: 1_000_000.0)
-        return Passes(reconciler, kind, self.inventory, self.wake, lambda _: True)
+        return Passes(reconciler, kind, self.inventory, self.wake)
 
     def wake(self, kind: Kind, key: Key) -> None:
         self.queue[Target(kind, key)] = None
@@ -265,7 +267,9 @@ class World:
         """Run the pods of all StatefulSets."""
         sets = {key: one for (kind, key), one in self.client.objects.items() if kind == STATEFUL_SET}
         wanted = {
-            Key(key.namespace, f"{key.name}-{number}"): one for key, one in sets.items() for number in range(one["spec"]["replicas"])
+            Key(key.namespace, f"{key.name}-{number}"): one
+            for key, one in sets.items()
+            for number in range(one["spec"]["replicas"])
         }
         for kind, key in [place for place in self.client.objects if place[0] == POD]:
             if key not in wanted:
@@ -295,10 +299,10 @@ class World:
         address = f"10.0.0.{self._address}"
         template = owner["spec"]["template"]
         head = {**template["metadata"], "name": key.name, "namespace": key.namespace, "uid": f"pod-{self._address}"}
-        ready = key.name not in self.unready
-        container = {
-            "name": "prometheus", "containerID": f"c{self._address}", "state": {"running": {}}, "ready": ready, "started": True,
-        }  # fmt: skip
+        ready = key.name not in self.unready | self.pending
+        container: Json = {"name": "prometheus", "ready": ready, "state": {"waiting": {"reason": "ImagePullBackOff"}}}
+        if key.name not in self.pending:
+            container |= {"containerID": f"c{self._address}", "state": {"running": {}}}
         conditions = [{"type": "Ready", "status": "True" if ready else "False"}]
         status = {"podIP": address, "containerStatuses": [container], "conditions": conditions}
         self.client.put(POD, {"metadata": head, "spec": template["spec"], "status": status})

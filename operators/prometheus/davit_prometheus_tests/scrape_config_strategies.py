@@ -81,10 +81,6 @@ RELABELINGS: list[Json] = [
 ]
 
 
-def booleans() -> SearchStrategy[Any]:
-    return st.booleans()
-
-
 def value(model: str, name: str, sample: Any) -> SearchStrategy[Any]:
     """Values of a field."""
     for key in (f"{model}.{name}", name):

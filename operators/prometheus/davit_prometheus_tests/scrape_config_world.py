@@ -8,7 +8,7 @@ from typing import Any
 from davit.model import Manifest
 from davit.monitoring.assets import Assets
 from davit_prometheus.config import scrape_config
-from davit_prometheus.model import Rendered
+from davit_prometheus.model import Rendered, Scope
 
 from davit_prometheus_tests import monitors_world, scrape_config_samples
 from davit_prometheus_tests.monitors_world import Upstream, jobs, step_meaning
@@ -16,9 +16,13 @@ from davit_prometheus_tests.monitors_world import Upstream, jobs, step_meaning
 Json = dict[str, Any]
 
 
-def prometheus(spec: Mapping[str, Any] | None = None) -> Manifest:
-    """A Prometheus that selects everything."""
-    return monitors_world.prometheus(**{"version": "3.13.2", **(spec or {})})
+def prometheus(spec: Mapping[str, Any] | None = None, *, agent: bool = False) -> Manifest:
+    """A Prometheus or a PrometheusAgent that selects everything."""
+    made = monitors_world.prometheus(**{"version": "3.13.2", **(spec or {})})
+    if not agent:
+        return made
+    selecting = {name: value for name, value in made["spec"].items() if not name.startswith("rule")}
+    return {**made, "apiVersion": "monitoring.coreos.com/v1alpha1", "kind": "PrometheusAgent", "spec": selecting}
 
 
 def assets(objects: Sequence[Manifest] | None = None) -> Assets:
@@ -31,7 +35,12 @@ EVERYTHING = assets()
 
 def rendered(resource: Manifest, spec: Mapping[str, Any] | None = None, found: Assets | None = None) -> Rendered:
     """What becomes of a ScrapeConfig in a Prometheus with this spec, with only those assets that it says it needs."""
-    where, everything = monitors_world.scope(prometheus(spec)), found or EVERYTHING
+    return rendered_by(monitors_world.scope(prometheus(spec)), resource, found)
+
+
+def rendered_by(where: Scope, resource: Manifest, found: Assets | None = None) -> Rendered:
+    """The same for any scope."""
+    everything = found or EVERYTHING
     wanted = scrape_config.references(where, resource)
     return scrape_config.render(where, resource, Assets({ref: everything.content(ref) for ref in wanted if ref in everything}))
 

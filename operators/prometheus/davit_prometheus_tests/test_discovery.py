@@ -21,6 +21,7 @@ KINDS = {discovery.field: discovery for discovery in kinds()}
 NEWEST = "3.13.2"
 MISSING = {"name": "assets", "key": "nothing"}
 WITH_TLS = sorted(field for field, each in KINDS.items() if "tls_config" in each.model.model_fields and field != "azureSDConfigs")
+REFRESHED = sorted(field for field, each in KINDS.items() if "refresh_interval" in each.model.model_fields)
 WITH_PASSWORD = sorted(field for field, each in KINDS.items() if "basic_auth" in each.model.model_fields)
 ASSETS = assets()
 
@@ -90,6 +91,16 @@ def test_a_missing_secret_names_its_field_and_the_remedy(field: str) -> None:
     assert said == ".tlsConfig.ca: Secret default/assets has no key 'nothing': create it, or correct the name or the key"
 
 
+@pytest.mark.parametrize("field", REFRESHED)
+def test_an_interval_that_would_crash_prometheus_is_refused(field: str) -> None:
+    """Its loader and promtool take it, and then it panics: non-positive interval for NewTicker."""
+    for interval in ("0", "0s", "0h0ms"):
+        said = refusal(field, changed(field, refreshInterval=interval))
+        assert said == f".refreshInterval: {interval} would crash Prometheus: write for example 30s"
+    assert render(field, changed(field, refreshInterval="1s"))["refresh_interval"] == "1s"
+    assert "refresh_interval" not in render(field, changed(field, refreshInterval=""))
+
+
 @pytest.mark.parametrize("field", WITH_PASSWORD)
 def test_two_ways_to_authenticate_are_refused(field: str) -> None:
     both: Json = {"basicAuth": {"username": SECRET, "password": SECRET}, "authorization": {"credentials": SECRET}}
@@ -151,6 +162,7 @@ REFUSED: list[tuple[str, Json, str, str]] = [
     ("azureSDConfigs", {"authenticationMethod": "SDK"}, "2.51.2", ".authenticationMethod: 'SDK' needs Prometheus 2.52.0"),
     ("azureSDConfigs", {"authenticationMethod": "WorkloadIdentity"}, "3.10.0", ".authenticationMethod: 'WorkloadIdentity' needs"),
     ("azureSDConfigs", {"subscriptionID": ""}, NEWEST, ".subscriptionID: is missing"),
+    ("azureSDConfigs", {"refreshInterval": "300ms"}, NEWEST, ".refreshInterval: 300ms would crash Prometheus"),
     ("gceSDConfigs", {"zone": None}, NEWEST, ".zone: is missing"),
     ("openstackSDConfigs", {"role": "LoadBalancer"}, "3.1.0", ".role: 'LoadBalancer' needs Prometheus 3.2.0"),
     ("openstackSDConfigs", {"availability": "secret"}, NEWEST, ".availability: 'secret' is unknown"),

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 
 import pytest
-from davit.errors import Blocked, Transient
-from davit.kube.kinds import CONFIG_MAP, NAMESPACE, SECRET, SERVICE, STATEFUL_SET
+from davit.errors import Transient
+from davit.kube.kinds import CONFIG_MAP, POD, SECRET, SERVICE, STATEFUL_SET
 from davit.model import Key
 from davit.routing import Target
 from davit.status import verdict
@@ -12,9 +13,9 @@ from davit.testing.fake_client import Crash
 from davit_prometheus.api.monitors import SERVICE_MONITOR
 from davit_prometheus.api.prometheus import PROMETHEUS, PROMETHEUS_AGENT
 from davit_prometheus.api.rules import PROMETHEUS_RULE
-
-from davit_prometheus_tests.engine_world import SHOP, World, condition, monitor, prometheus, rule, secret
 from davit_tests import faketime
+
+from davit_prometheus_tests.engine_world import AWAY, SHOP, World, condition, monitor, prometheus, rule, secret
 
 MAIN = Target(PROMETHEUS, Key(SHOP, "main"))
 
@@ -91,15 +92,13 @@ def test_a_restart_of_the_operator_writes_nothing_whatever_comes_first() -> None
         assert names(world) == []
         assert not world.errors
 
-    settled(
-        prometheus(), prometheus("second"), prometheus("third", kind=PROMETHEUS_AGENT), monitor(), rule(), monitor("other")
-    )(scenario)
+    settled(prometheus(), prometheus("second"), prometheus("third", kind=PROMETHEUS_AGENT), monitor(), rule(), monitor("other"))(
+        scenario
+    )
 
 
 def test_a_restart_while_promtool_is_away_writes_nothing_for_what_is_left_out() -> None:
     async def scenario(world: World) -> None:
-        from davit_prometheus_tests.engine_world import AWAY
-
         world.restart()
         world.promtool.away = AWAY
         await world.settle()
@@ -223,7 +222,6 @@ def test_prometheus_objects_of_a_namespace_share_the_governing_service() -> None
         assert owners == ["main", "second"]
         world.remove(PROMETHEUS, "second")
         await world.settle()
-        await world.later()
         owners = [ref["name"] for ref in world.live(SERVICE, "prometheus-operated")["metadata"]["ownerReferences"]]
         assert owners == ["main"]
 
@@ -265,7 +263,7 @@ def test_a_failing_listing_empties_no_configuration() -> None:
         whole, world.client.list = world.client.list, broken  # type: ignore[method-assign, assignment]
         with pytest.raises(Transient):
             await world.inventory.cache._fill(SERVICE_MONITOR, world.client, (None,))
-        world.wake(*_pair(MAIN))
+        world.wake(MAIN.kind, MAIN.key)
         await world.settle()
         assert isinstance(world.errors[MAIN], Transient)
         world.client.list = whole  # type: ignore[method-assign]
@@ -274,10 +272,6 @@ def test_a_failing_listing_empties_no_configuration() -> None:
         assert names(world) == []
 
     settled(prometheus(), monitor())(scenario)
-
-
-def _pair(target: Target) -> tuple[object, object]:
-    return target.kind, target.key
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -305,7 +299,7 @@ def test_a_process_that_is_away_holds_nobody_up_and_is_not_asked_all_the_time() 
         pod = world.pod("prometheus-main-1")
         status = {**pod["status"], "conditions": [{"type": "Ready", "status": "False"}]}
         status["containerStatuses"] = [{**status["containerStatuses"][0], "ready": False}]
-        world.client.put(_POD, {**pod, "status": status})
+        world.client.put(POD, {**pod, "status": status})
         await world.settle()
         began = world.clock()
         world.servers.calls.clear()
@@ -320,10 +314,12 @@ def test_a_process_that_is_away_holds_nobody_up_and_is_not_asked_all_the_time() 
 
 def test_pods_that_do_not_run_are_waited_for_without_haste() -> None:
     async def scenario(world: World) -> None:
-        world.unready.add("prometheus-main-0")
+        world.pending.add("prometheus-main-0")
         world.put(prometheus())
         await world.settle()
         assert condition(world.main(), "Ready") == ("False", "PodsNotReady")
+        assert "ImagePullBackOff" in str(world.main()["status"]["conditions"])
+        assert verdict(world.main()) == "InProgress"
         assert world.due[MAIN] > 5.0
 
     play(scenario)
@@ -384,19 +380,30 @@ def test_an_invalid_spec_is_told_and_what_runs_is_kept() -> None:
     settled(prometheus(), monitor())(scenario)
 
 
-def test_a_configuration_that_its_user_writes_is_never_overwritten() -> None:
+def test_a_secret_of_somebody_else_with_the_name_is_never_overwritten() -> None:
     async def scenario(world: World) -> None:
-        world.put(prometheus(**dict.fromkeys((f"{kind}Selector" for kind in _SCRAPED), None), generation=1))
+        world.put(prometheus())
         world.client.put(SECRET, secret("prometheus-main", prometheus_yaml="global: {}\n"))
         own = world.live(SECRET, "prometheus-main")
         await world.settle()
         assert world.live(SECRET, "prometheus-main")["data"] == own["data"]
-        assert not any(isinstance(error, Blocked) for error in world.errors.values())
+        assert condition(world.main(), "Ready") == ("False", "NameTaken")
 
     play(scenario)
 
 
-_SCRAPED = ("serviceMonitor", "podMonitor", "probe", "scrapeConfig")
-from davit.kube.kinds import POD as _POD  # noqa: E402
+def test_provers_of_images_that_no_prometheus_has_any_more_go() -> None:
+    async def scenario(world: World) -> None:
+        kept: list[set[str]] = []
 
-__all__ = ["NAMESPACE"]
+        async def retire(images: Collection[str]) -> None:
+            kept.append(set(images))
+            if len(kept) == 1:
+                raise Transient("away")
+
+        world.mains[PROMETHEUS] = replace(world.mains[PROMETHEUS], retire=retire)
+        world.remove(PROMETHEUS, "second")
+        await world.settle()
+        assert kept == [{"quay.io/prometheus/prometheus:v3.5.0"}] * 2
+
+    settled(prometheus(), prometheus("second", version="3.6.0"))(scenario)

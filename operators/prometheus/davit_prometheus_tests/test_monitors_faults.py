@@ -219,3 +219,22 @@ def test_no_limit_is_above_the_enforced_one(user: int | None, bound: int | None,
 def test_no_answer_is_larger_than_the_enforced_size(user: str | None, bound: str, size: str) -> None:
     (job,) = ours(scope(prometheus(enforcedBodySizeLimit=bound)), monitor({"port": "a"}, bodySizeLimit=user)).jobs
     assert job.config["body_size_limit"] == size
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"targetLabel": "a" * 100_000 + "-"},
+        {"targetLabel": "$a" * 50_000 + "-"},
+        {"targetLabel": "a", "action": "labelmap", "replacement": "${a}" * 20_000 + "-"},
+        {"targetLabel": "a", "regex": "(a|" * 30_000},
+    ],
+)
+def test_no_relabeling_keeps_the_operator_busy_or_fills_the_status(step: Json) -> None:
+    (fault,) = ours(scope(prometheus(version="2.53.0")), monitor({"relabelings": [step]})).faults
+    assert len(str(fault)) < 1000
+
+
+def test_no_selector_keeps_the_operator_busy() -> None:
+    labels = {"a" * 100_000 + "-/x": "b", "x/" + "a" * 100_000: "c"}
+    assert ours(scope(prometheus()), monitor({"port": "a"}, selector={"matchLabels": labels})).faults

@@ -79,7 +79,8 @@ def test_every_setting_is_written_in_upstreams_order(method: str) -> None:
         for number, key in enumerate((
             "job_name", "honor_timestamps", "track_timestamps_staleness", "honor_labels", "metrics_path", "params",
             "enable_compression", "enable_http2", "scrape_interval", "scrape_timeout", "scrape_protocols",
-            "fallback_scrape_protocol", "scheme", "proxy_url", "no_proxy", "proxy_from_environment", "proxy_connect_header", "basic_auth", "authorization",
+            "fallback_scrape_protocol", "scheme", "proxy_url", "no_proxy", "proxy_from_environment", "proxy_connect_header",
+            "basic_auth", "authorization",
             "oauth2", "tls_config", "sample_limit", "target_limit", "label_limit", "label_name_length_limit",
             "label_value_length_limit", "keep_dropped_targets", "scrape_native_histograms", "native_histogram_bucket_limit",
             "native_histogram_min_bucket_factor", "always_scrape_classic_histograms", "convert_classic_histograms_to_nhcb",

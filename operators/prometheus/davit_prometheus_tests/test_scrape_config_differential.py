@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 
 from ci.tools.build import path as tool_path
 from ci.tools.table import TOOLS
-from davit_prometheus_tests.monitors_world import Upstream
+from davit_prometheus_tests.monitors_world import Upstream, scope
+from davit_prometheus_tests.monitors_world import jobs as written_jobs
 from davit_prometheus_tests.scrape_config_samples import AUTHENTICATIONS, full, kinds, least, scrape_config, secrets
 from davit_prometheus_tests.scrape_config_strategies import VERSIONS, entries, jobs, prometheuses
-from davit_prometheus_tests.scrape_config_world import differences, prometheus, rendered
+from davit_prometheus_tests.scrape_config_world import differences, meaning, prometheus, rendered, rendered_by, unlike
 
 pytestmark = pytest.mark.differential
 Json = dict[str, Any]
@@ -102,6 +103,27 @@ def test_all_discoveries_together_keep_upstreams_order(upstream: Upstream) -> No
     (theirs,) = [job for job in yaml.safe_load(answer["config"])["scrape_configs"] if job["job_name"].startswith("scrapeConfig/")]
     (ours,) = rendered(scrape_config(spec)).jobs
     assert list(ours.config) == list(theirs)
+
+
+ZONES = {"mode": "Topology", "topology": {"values": ["a", "b"]}}
+
+
+@pytest.mark.parametrize(
+    ("of_prometheus", "agent", "topology"),
+    [
+        ({"shards": 3}, True, False),
+        ({"shards": 4, "shardingStrategy": ZONES}, False, True),
+        ({"shards": 4, "shardingStrategy": ZONES}, False, False),
+        ({"shards": 2, "enforcedNamespaceLabel": "ns"}, True, False),
+    ],
+)
+def test_targets_are_shared_as_upstream_shares_them(upstream: Upstream, of_prometheus: Json, agent: bool, topology: bool) -> None:
+    resource = scrape_config({"jobName": "x", "staticConfigs": [{"targets": ["a:1"]}]})
+    written = prometheus(of_prometheus, agent=agent)
+    answer = upstream.ask([written, resource], topologySharding=topology)
+    (theirs,) = [job for name, job in written_jobs(answer).items() if name.startswith("scrapeConfig/")]
+    (ours,) = rendered_by(scope(written, topology=topology), resource).jobs
+    assert list(unlike(meaning(theirs), meaning(ours.config), "")) == []
 
 
 @pytest.mark.parametrize(

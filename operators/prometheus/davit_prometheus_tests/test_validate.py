@@ -69,7 +69,7 @@ def test_empty_and_null_are_as_if_absent() -> None:
     ("spec", "image"),
     [
         ({"version": "v2.53.0"}, "quay.io/prometheus/prometheus:v2.53.0"),
-        ({"version": "2.53.0"}, "quay.io/prometheus/prometheus:2.53.0"),
+        ({"version": "2.53.0"}, "quay.io/prometheus/prometheus:v2.53.0"),
         ({"image": "a/b@sha256:c", "version": "v2.53.0"}, "a/b@sha256:c"),
         ({"baseImage": "a/b", "sha": "c", "tag": "d"}, "a/b@sha256:c"),
         ({"baseImage": "quay.io/a/b", "tag": "d"}, "quay.io/a/b:d"),

@@ -13,6 +13,7 @@ from davit.kube.client import Client
 from davit.kube.kinds import PERSISTENT_VOLUME_CLAIM, POD, STATEFUL_SET
 from davit.model import Action, Key
 from davit.monitoring.poke import poke
+from davit.monitoring.proof import discreet
 
 from davit_prometheus import metrics
 from davit_prometheus.assembly import edition
@@ -32,8 +33,9 @@ LONG = 0.15
 """Seconds that a reload takes of a configuration of some hundred jobs."""
 PATIENCE = 10.0
 """Seconds until it is given up for this pass; the kubelet refreshes files at least every 90 s by itself."""
-SURE = 1.0
-"""Seconds that a process must refuse a configuration before it is believed."""
+SURE = 3.0
+"""Seconds that a process must refuse a configuration before it is believed: until the kubelet has refreshed its files, which
+takes another poke now and then, it is the last edition that it refuses."""
 AGAIN = 2.0
 """Seconds until the kubelet is poked once more."""
 
@@ -67,8 +69,13 @@ class Actor:
         memory.live |= {pod.uid: one for pod, one in zip(action.pods, results, strict=True) if isinstance(one, Live)}
         for error in errors:
             if isinstance(error, ReloadRefused):
-                memory.refused[edition(action.configurations, action.rules)] = (str(error), self.clock())
-                raise Blocked("ReloadRefused", f"the process refuses the configuration: {error}", retry_after=1.0)
+                for pod in action.pods:
+                    # It may have loaded a part of it: what it runs is asked anew.
+                    if memory.live.get(pod.uid) not in results:
+                        memory.live.pop(pod.uid, None)
+                memory.refused[edition(action.configurations, action.rules)] = (discreet(str(error)), self.clock())
+                said = f"the process refuses the configuration: {discreet(str(error))}"
+                raise Blocked("ReloadRefused", said, retry_after=1.0)
         for error in errors:
             raise error
         memory.good = (action.configurations, action.rules)

@@ -16,28 +16,28 @@ from davit.monitoring.emit import text
 from davit.monitoring.unknown import unknown_fields
 from davit.webhook.registration import Endpoint
 from davit.webhook.review import reviewer, unknown
-from pydantic import BaseModel
 
 from davit_prometheus import validate
-from davit_prometheus.api.monitors import POD_MONITOR, PROBE, SERVICE_MONITOR, PodMonitorSpec, ProbeSpec, ServiceMonitorSpec
+from davit_prometheus.api.monitors import POD_MONITOR, PROBE, SERVICE_MONITOR
 from davit_prometheus.api.prometheus import PROMETHEUS, PROMETHEUS_AGENT
-from davit_prometheus.api.rules import PROMETHEUS_RULE, PrometheusRuleSpec
-from davit_prometheus.api.scrapeconfig import SCRAPE_CONFIG, ScrapeConfigSpec
+from davit_prometheus.api.rules import PROMETHEUS_RULE
+from davit_prometheus.api.scrapeconfig import SCRAPE_CONFIG
 from davit_prometheus.assembly import digest_of
 from davit_prometheus.config import jobs, rules
 from davit_prometheus.inventory import Memory
 from davit_prometheus.judge import Judge
 from davit_prometheus.manifests.stateful_set import ignored, problems
 from davit_prometheus.model import Fault, Instance
+from davit_prometheus.parts import MODELS
 
+PROMQL = (
+    "promql-delayed-name-removal",
+    "promql-duration-expr",
+    "promql-experimental-functions",
+    "promql-extended-range-selectors",
+)
+"""Features with which some Prometheus may run: source: promtool 3.13, flag --enable-feature."""
 Check = Callable[[Manifest], Awaitable[Iterable[str]]]
-MODELS: dict[Kind, type[BaseModel]] = {
-    SERVICE_MONITOR: ServiceMonitorSpec,
-    POD_MONITOR: PodMonitorSpec,
-    PROBE: ProbeSpec,
-    SCRAPE_CONFIG: ScrapeConfigSpec,
-    PROMETHEUS_RULE: PrometheusRuleSpec,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +45,22 @@ class Admission:
     """The reviewers; `judge` asks promtool about rules, and is done without while it can't be asked."""
 
     judge: Judge
+    ours: Callable[[Manifest], bool] = lambda resource: True
+    """Which Prometheus objects are not another operator's."""
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """A row for each kind."""
         checks: dict[Kind, Check] = {
-            PROMETHEUS: check_prometheus,
-            PROMETHEUS_AGENT: check_prometheus,
+            PROMETHEUS: self.check_main,
+            PROMETHEUS_AGENT: self.check_main,
             PROMETHEUS_RULE: self.check_rule,
         }
         checks |= dict.fromkeys((SERVICE_MONITOR, POD_MONITOR, PROBE, SCRAPE_CONFIG), check_monitor)
         return tuple(Endpoint((kind,), reviewer(check)) for kind, check in checks.items())
+
+    async def check_main(self, manifest: Manifest) -> Iterable[str]:
+        """Another operator's may mean what ours would refuse."""
+        return await check_prometheus(manifest) if self.ours(manifest) else ()
 
     async def check_rule(self, manifest: Manifest) -> Iterable[str]:
         """Every expression is parsed by promtool."""
@@ -63,7 +69,7 @@ class Admission:
         faults = list(found.rendered.faults)
         groups = {digest_of(text(group)): group for _, group in found.groups}
         try:
-            proved = await self.judge.prove(Memory(), instance.scope, instance.image, {}, (), groups)
+            proved = await self.judge.prove(Memory(), instance.scope, instance.image, {}, blocks=(), groups=groups)
         except (Transient, Blocked):
             warnings = ["the expressions could not be checked now: status will say whether they are in use"]
         else:
@@ -99,10 +105,11 @@ def _named(refs: Iterable[Ref]) -> Iterable[Ref]:
 
 
 def _anybody(manifest: Manifest) -> Instance:
-    """A Prometheus of the default version that takes everything."""
+    """A Prometheus of the default version that takes everything, with everything switched on that PromQL can be."""
     namespace = manifest["metadata"].get("namespace", "default")
     metadata = {"name": "any", "namespace": namespace, "uid": "any", "generation": 1}
-    return validate.validate({"apiVersion": PROMETHEUS.api_version, "kind": PROMETHEUS.kind, "metadata": metadata, "spec": {}})
+    spec = {"enableFeatures": list(PROMQL)}
+    return validate.validate({"apiVersion": PROMETHEUS.api_version, "kind": PROMETHEUS.kind, "metadata": metadata, "spec": spec})
 
 
 def _refuse(faults: Iterable[Fault]) -> None:
@@ -113,3 +120,7 @@ def _refuse(faults: Iterable[Fault]) -> None:
 
 def _unknown(kind: Kind, manifest: Manifest) -> tuple[str, ...]:
     return unknown(unknown_fields(MODELS[kind], manifest.get("spec") or {}, "spec"))
+
+
+DEFAULT_IMAGE = _anybody({"metadata": {}}).image
+"""Whose promtool judges rules when they are applied."""

@@ -86,8 +86,8 @@ def head(top: Top) -> Json:
     return {key: value for key, value in top.config.items() if key not in ("scrape_configs", "scrape_config_files")}
 
 
-def assemble(scope: Scope, shard: int, top: Json, patterns: Sequence[str], blocks: Sequence[Block]) -> Configuration:
-    """The configuration of one shard; `patterns` are the scrape_config_files that the user asked for."""
+def assemble(scope: Scope, shard: int, top: Json, assets: Mapping[str, bytes], blocks: Sequence[Block]) -> Configuration:
+    """The configuration of one shard; `assets` are the TLS files that it reads, which must be live too."""
 
     def own(lines: str) -> str:
         return placed(scope, shard, lines)
@@ -96,12 +96,16 @@ def assemble(scope: Scope, shard: int, top: Json, patterns: Sequence[str], block
     jobs = [own(one.text) for one in blocks]
     inline = len(start) + sum(len(job.encode()) for job in jobs) <= INLINE_LIMIT
     buckets = {} if inline else _buckets(blocks, jobs)
-    files = [*patterns, *(f"{CONFIG_DIR}/{name}" for name, _ in buckets.values())]
-    digest = digest_of(start, *files, *(jobs if inline else ()))
+    files = [f"{CONFIG_DIR}/{name}" for name, _ in buckets.values()]
+    digest = digest_of(start, *files, *(jobs if inline else ()), *_fingerprints(assets))
     body = text({"scrape_config_files": [*files, marker(digest)]})
     if inline:
         body += "".join(("scrape_configs:\n", *jobs)) if jobs else "scrape_configs: []\n"
     return Configuration(digest, NOTE + start + body, buckets)
+
+
+def _fingerprints(assets: Mapping[str, bytes]) -> list[str]:
+    return [part for name in sorted(assets) for part in (name, hashlib.sha256(assets[name]).hexdigest())]
 
 
 def placed(scope: Scope, shard: int, lines: str) -> str:

@@ -87,6 +87,9 @@ def _binding(use: Use, before: Json | None, generation: int, *, scraped: bool, n
     if scraped and report.jobs and use.pools is not None:
         pools = [use.pools[name] for name in report.jobs if name in use.pools]
         found["targets"] = {"active": sum(pool.active for pool in pools), "up": sum(pool.up for pool in pools)}
+    elif scraped and report.jobs and before and "targets" in before:
+        # No process has told yet, as after a restart of the operator.
+        found["targets"] = before["targets"]
     if report.faults:
         found["rejected"] = [{"path": fault.path, "message": fault.message} for fault in report.faults[:LISTED]]
     if ignored := (*report.ignored, *report.unknown):

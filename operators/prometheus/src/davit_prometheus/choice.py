@@ -13,10 +13,10 @@ Labels = Mapping[str, str]
 
 def chosen(selection: Selection, own: str, namespace: str, namespace_labels: Labels, labels: Labels) -> bool:
     """Whether a Prometheus in namespace `own` takes an object with these labels in `namespace`."""
-    return not refusal(selection, own, namespace, namespace_labels, labels, "")
+    return not refusal(selection, own, namespace, namespace_labels=namespace_labels, labels=labels)
 
 
-def refusal(selection: Selection, own: str, namespace: str, namespace_labels: Labels, labels: Labels, field: str) -> str:
+def refusal(selection: Selection, own: str, namespace: str, *, namespace_labels: Labels, labels: Labels, field: str = "") -> str:
     """Why not, naming the Prometheus' fields that begin with `field` (such as spec.serviceMonitor); empty when it is taken."""
     if selection.labels is None:
         return f"{field}Selector is not set, which selects nothing: set it to {{}} to select all"

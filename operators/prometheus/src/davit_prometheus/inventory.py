@@ -30,6 +30,9 @@ SCRAPED = (SERVICE_MONITOR, POD_MONITOR, PROBE, SCRAPE_CONFIG)
 MONITORS = (*SCRAPED, PROMETHEUS_RULE)
 MAINS = (PROMETHEUS, PROMETHEUS_AGENT)
 
+PERSEVERANCE = 5
+"""Failed passes of one Prometheus after which nothing waits for it any more."""
+
 ObjectId = tuple[Kind, Key]
 
 
@@ -39,11 +42,15 @@ class Part:
 
     stamp: tuple[Any, ...]
     refs: frozenset[Ref] = frozenset()
-    rendered: Rendered = Rendered()
+    rendered: Rendered = field(default_factory=Rendered)
     blocks: tuple[Block, ...] = ()
     groups: tuple[tuple[str, Json, str], ...] = ()
     """Of a PrometheusRule: where each group stands, the group, and its digest."""
     file: str = ""
+    lines: str = ""
+    """Of a PrometheusRule: the name of its file, and its text with all groups."""
+    unknown: tuple[str, ...] = ()
+    """Paths of fields that nothing reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,8 @@ class Memory:
     """Of one Prometheus."""
 
     instance: Instance | None = None
+    failures: int = 0
+    """Passes that failed, until one did not."""
     looked: bool = False
     """Whether a pass came so far that its reports are what promtool says, and not only what is remembered."""
     chosen: frozenset[ObjectId] = frozenset()
@@ -110,6 +119,9 @@ class Inventory:
         """
         self.namespaced = namespaced
         self.ours = ours
+        self._complete = False
+        self.images: frozenset[str] = frozenset()
+        """Those of which provers were kept last."""
         self.cache = Cache((*MAINS, *MONITORS, *(() if namespaced else (NAMESPACE,))), names=(SECRET, CONFIG_MAP))
         self.memories: dict[ObjectId, Memory] = {}
         self._signatures: dict[tuple[Kind, Kind, Key], tuple[Any, ...]] = {}
@@ -130,9 +142,10 @@ class Inventory:
 
     def complete(self) -> bool:
         """Whether every Prometheus was looked at since this process began: before, nobody knows who takes what."""
-        return all(
-            (memory := self.memories.get((main, key))) is not None and memory.looked for main in MAINS for key, _ in self.mains(main)
-        )
+        if not self._complete:
+            known = (self.memories.get((main, key)) for main in MAINS for key, _ in self.mains(main))
+            self._complete = all(memory is not None and (memory.looked or memory.failures > PERSEVERANCE) for memory in known)
+        return self._complete
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str]:
         """The labels of a namespace; none are known where the operator may not read namespaces."""

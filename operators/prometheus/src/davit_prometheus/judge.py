@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from davit.monitoring.emit import text
-from davit.monitoring.proof import culprits
+from davit.monitoring.proof import culprits, discreet
 
 from davit_prometheus.assembly import Block, digest_of
 from davit_prometheus.inventory import Memory
@@ -19,7 +20,6 @@ IDLE = ("promtool", "check", "rules", STDIN)
 """Waits for its standard input, for ever in a pod that nobody attaches to."""
 WHOLE = 200_000
 """Bytes of jobs up to which the whole configuration is proved at once, and not only what is new."""
-_GROUP = re.compile(r'group "g(\d+)"')
 _CR_FIELDS = {
     "remote_write": "spec.remoteWrite", "remote_read": "spec.remoteRead", "alerting": "spec.alerting", "storage": "spec.tsdb",
     "tracing": "spec.tracingConfig", "otlp": "spec.otlp", "runtime": "spec.runtime", "global": "spec",
@@ -51,7 +51,7 @@ class Judge:
     checker: Checker
 
     async def prove(
-        self, memory: Memory, scope: Scope, image: str, top: Json, blocks: Sequence[Block], groups: Mapping[str, Json]
+        self, memory: Memory, scope: Scope, image: str, top: Json, *, blocks: Sequence[Block], groups: Mapping[str, Json]
     ) -> Proved:
         """`groups` are rule groups by digest; questions are asked only about what was not judged before."""
         options = self._options(scope)
@@ -120,17 +120,20 @@ class Judge:
         new = [digest for digest in groups if digest not in memory.judged]
         argv = ("promtool", *options, "check", "rules", "--lint=none", STDIN)
         said: dict[int, str] = {}
+        # Not to be guessed: what a rule says of itself must not be taken for what promtool says of another.
+        name = f"g{secrets.token_hex(8)}-"
+        named = re.compile(rf'group "{name}(\d+)"')
 
         async def ask(indexes: Sequence[int]) -> str | None:
             if not indexes:
                 return None
-            document = {"groups": [{**groups[new[index]], "name": f"g{index}"} for index in indexes]}
+            document = {"groups": [{**groups[new[index]], "name": f"{name}{index}"} for index in indexes]}
             return await self.checker.judge(image, argv, text(document).encode())
 
         complaint = await ask(range(len(new)))
         if complaint is not None:
             for line in complaint.splitlines():
-                for index in map(int, _GROUP.findall(line)[:1]):
+                for index in map(int, named.findall(line)[:1]):
                     said.setdefault(index, _rule_complaint(line))
             left = [index for index in range(len(new)) if index not in said]
             for place, found in (await culprits(left, ask)).items():
@@ -172,11 +175,11 @@ def _path(unit: tuple[str, int | None]) -> str:
 
 def _shortened(said: str) -> str:
     """What matters of promtool's answer: it names the file, which is no file of anybody's."""
-    said = " ".join(said.replace("Checking /dev/stdin", "").split())
+    said = discreet(" ".join(said.replace("Checking /dev/stdin", "").split()))
     said = re.sub(r"^.*?FAILED: ", "", said)
     return re.sub(r"parsing YAML file /dev/stdin: (yaml: unmarshal errors: )?", "", said)[:1000]
 
 
 def _rule_complaint(line: str) -> str:
-    """`5:11: group "g0", rule 1, "x": could not parse expression: ...` to `rule 1, "x": could not parse ...`."""
-    return re.sub(r'^.*?group "g\d+",? ?', "", line).strip(" ,:")[:1000]
+    """`5:11: group "g...-0", rule 1, "x": could not parse expression: ...` to `rule 1, "x": could not parse ...`."""
+    return re.sub(r'^.*?group "g[0-9a-f]+-\d+",? ?', "", line).strip(" ,:")[:1000]

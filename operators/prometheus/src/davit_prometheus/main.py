@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NoReturn
 
@@ -22,7 +22,7 @@ from davit.webhook.serving import serving
 
 from davit_prometheus import __version__
 from davit_prometheus.actions import Actor
-from davit_prometheus.admission import Admission
+from davit_prometheus.admission import DEFAULT_IMAGE, Admission
 from davit_prometheus.api.crds import CRDS
 from davit_prometheus.client import PrometheusClient
 from davit_prometheus.inventory import MAINS, MONITORS, Inventory
@@ -52,7 +52,7 @@ async def controllers(host: Host) -> AsyncIterator[Sequence[Controller]]:
 
     repository = os.environ.get("DAVIT_PROMETHEUS_REPOSITORY") or REPOSITORY
     thanos_repository = os.environ.get("DAVIT_THANOS_REPOSITORY") or THANOS_REPOSITORY
-    inventory = Inventory(namespaced=host.settings.namespaces is not None)
+    inventory = Inventory(namespaced=host.settings.namespaces is not None, ours=ours)
     schemas = Schemas(host.client)
     prover = Prover(host.client, OPERATOR, host.home, os.environ.get("DAVIT_DEPLOYMENT", ""), IDLE)
     judge = Judge(prover)
@@ -63,13 +63,16 @@ async def controllers(host: Host) -> AsyncIterator[Sequence[Controller]]:
         actor = Actor(host.client, prometheus, observer)
         if host.settings.admission_service:
             await stack.enter_async_context(
-                serving(host.client, _admission(host), Admission(judge).endpoints(), host.holds_lease)
+                serving(host.client, _admission(host), Admission(judge, ours).endpoints(), host.holds_lease)
             )
+
+        async def retire(images: Collection[str]) -> None:
+            await prover.retire({*images, *([DEFAULT_IMAGE] if host.settings.admission_service else [])})
 
         def main_controller(kind: Kind) -> Controller:
             operator = PrometheusOperator(kind, observer, actor, inventory, repository, thanos_repository)
             reconciler = Reconciler(operator, host.client, host.holds_lease, fit=schemas.fit)
-            passes = Passes(reconciler, kind, inventory, host.wake, ours)
+            passes = Passes(reconciler, kind, inventory, host.wake, retire)
             return Controller(kind, passes, watches(kind, inventory), required=False, cache=inventory.cache)
 
         def monitor_controller(kind: Kind) -> Controller:

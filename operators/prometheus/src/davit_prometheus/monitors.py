@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from davit.errors import Fatal
 from davit.kube.client import Client
@@ -13,6 +14,7 @@ from davit.model import Key, Kind, Manifest, Notice
 from davit.monitoring.selection import matches, why_not
 from davit.monitoring.types import LabelSelector
 from davit.reconcile import Fit, write_status
+from davit.routing import own_key
 
 from davit_prometheus.api.monitors import POD_MONITOR, SERVICE_MONITOR
 from davit_prometheus.api.rules import PROMETHEUS_RULE
@@ -27,6 +29,19 @@ FIELDS = {
     "ScrapeConfig": "spec.scrapeConfig", "PrometheusRule": "spec.rule",
 }  # fmt: skip
 """What the fields of a Prometheus that select a kind begin with."""
+LOOKED_AT = 5
+"""Services or pods of which the ports are read."""
+UNKNOWN, SOON = 10.0, 2.0
+"""Seconds until the next look, unless woken: while it is not known yet who takes what, and while an edit is looked at."""
+PATIENCE = 5.0
+"""Seconds that a status waits for a Prometheus to look at an edit."""
+
+
+class Reader(Client, Protocol):
+    """A client that can list names."""
+
+    async def metadata(self, kind: Kind, namespace: str | None) -> list[Manifest]:
+        """As `list`, without content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +49,13 @@ class MonitorPasses:
     """One pass for one object of `kind`: from what the Prometheus passes left behind to its status."""
 
     kind: Kind
-    client: Client
+    client: Reader
     inventory: Inventory
     holds_lease: Callable[[], bool]
     fit: Fit
     clock: Callable[[], float] = time.time
+    _waiting: dict[Key, tuple[int | None, float]] = field(default_factory=dict)
+    """Of which generation, and since when, nothing is known."""
 
     async def __call__(self, key: Key) -> float | None:
         """Write the status if it changed; see `davit.reconcile.Reconciler`."""
@@ -46,7 +63,11 @@ class MonitorPasses:
         cached = self.inventory.cache.get(self.kind, key)
         if cached is None or "deletionTimestamp" in cached["metadata"]:
             return None
+        if not self.inventory.complete():
+            return UNKNOWN
         uses, refusals = self._uses(key, cached)
+        if self._too_early(key, cached, uses):
+            return SOON
         hint = await self._hint(cached, uses)
         scraped = self.kind != PROMETHEUS_RULE
         status = await self.fit(self.kind, binding_status(cached, uses, refusals, hint=hint, scraped=scraped, now=self.clock()))
@@ -56,10 +77,23 @@ class MonitorPasses:
         if not self.holds_lease():
             raise Fatal("another process may hold the lease by now")
         await write_status(self.client, self.kind, resource, status)
-        # The watch will say the same; until then nobody should write it again.
-        self.inventory.cache.note(self.kind, "MODIFIED", resource)
+        if self.inventory.cache.get(self.kind, key) is not None:
+            # The watch will say the same; until then nobody should write it again. What it said is gone stays so.
+            self.inventory.cache.note(self.kind, "MODIFIED", resource)
         await self._announce(resource, uses)
         return None
+
+    def _too_early(self, key: Key, manifest: Manifest, uses: list[Use]) -> bool:
+        """Whether to wait for a Prometheus that looks at an edit right now, and spare the status a word in between."""
+        generation = manifest["metadata"].get("generation")
+        if not manifest.get("status") or all(use.report for use in uses):
+            self._waiting.pop(key, None)
+            return False
+        now = self.clock()
+        since = self._waiting.get(key, (None, 0.0))
+        if since[0] != generation:
+            self._waiting[key] = since = (generation, now)
+        return now - since[1] < PATIENCE
 
     async def _announce(self, resource: Manifest, uses: list[Use]) -> None:
         for use in uses:
@@ -86,10 +120,14 @@ class MonitorPasses:
         metadata = manifest["metadata"]
         selection: Selection = instance.selections[self.kind.kind]
         namespace = metadata["namespace"]
-        labels = self.inventory.namespace_labels(namespace)
         return refusal(
-            selection, instance.key.namespace, namespace, labels, metadata.get("labels") or {}, FIELDS[self.kind.kind]
-        )  # fmt: skip
+            selection,
+            instance.key.namespace,
+            namespace,
+            namespace_labels=self.inventory.namespace_labels(namespace),
+            labels=metadata.get("labels") or {},
+            field=FIELDS[self.kind.kind],
+        )
 
     async def _hint(self, manifest: Manifest, uses: list[Use]) -> str:
         """Why there is nothing to scrape, as far as Services and pods tell."""
@@ -109,13 +147,15 @@ class MonitorPasses:
         namespaces: list[str | None] = wanted.get("matchNames") or [manifest["metadata"]["namespace"]]
         if wanted.get("any"):
             namespaces = [None]
-        found = [one for namespace in namespaces for one in await self.client.list(kind, namespace)]
+        # Names and labels only: all pods of a large cluster would be more than this process may hold.
+        found = [one for namespace in namespaces for one in await self.client.metadata(kind, namespace)]
         where = "any namespace" if wanted.get("any") else f"namespace {', '.join(map(str, namespaces))}"
         matched = [one for one in found if matches(selector, one["metadata"].get("labels") or {})]
         if not matched:
             near = _nearest(selector, found)
             return f"no {kind.kind} in {where} matches spec.selector{near}"
-        ports = _ports(kind, matched)
+        some = [await self.client.get(kind, own_key(one)) for one in matched[:LOOKED_AT]]
+        ports = _ports(kind, [one for one in some if one is not None])
         names = [one["port"] for one in spec.get(endpoints) or () if one.get("port")]
         if missing := [name for name in names if name not in ports]:
             has = ", ".join(sorted(ports)) or "no named port"

@@ -47,6 +47,7 @@ from davit_prometheus.judge import Judge, Proved
 from davit_prometheus.manifests import CONFIG_KEY, SHARD_LABEL, WEB_PORT, child_labels, governing_service_name, selector
 from davit_prometheus.model import Fault, Instance, Top
 from davit_prometheus.parts import counts, homes, part, part_references, quarantined, report, rule_file, total, with_rule_files
+from davit_prometheus.published import Edition, published
 from davit_prometheus.snapshot import Pod, Snapshot
 from davit_prometheus.validate import validate
 
@@ -85,8 +86,13 @@ class Observer:
         )
         top, parts = await self._rendered(memory, instance)
         snapshot = await self._proved(memory, instance, top, parts, found)
-        await asyncio.gather(*(self._look(memory, snapshot, instance, pod) for pod in pods))
+        before = published(instance.scope, len(snapshot.configurations), found) if memory.good is None else None
+        editions = [one for one in ((snapshot.configurations, snapshot.rules), before) if one is not None]
+        await asyncio.gather(*(self._look(memory, editions, instance, pod) for pod in pods))
         _forget_pods(memory, pods)
+        memory.good = next((one for one in editions if _all_run(memory, one, pods)), memory.good)
+        if snapshot.refused and snapshot.held and memory.good is not None:
+            snapshot = replace(snapshot, configurations=memory.good[0], rules=memory.good[1], held="")
         await self._targets(memory, pods)
         memory.is_live = (
             bool(pods) and not snapshot.held and not snapshot.refused and all(_proved(memory, snapshot, pod) for pod in pods)
@@ -164,7 +170,7 @@ class Observer:
         wanted = memory.top_refs.union(*(refs[one] for one, _, _ in stale))
         assets = Assets(await self.sources.fetch(wanted))
         for count, (one, manifest, stamp) in enumerate(stale):
-            parts[one] = part(instance, one[0], manifest, assets, stamp, refs[one])
+            parts[one] = part(instance, one[0], manifest, assets, stamp=stamp, refs=refs[one])
             if count % 20 == 19:
                 # Thousands at once must not keep the lease and the health endpoints waiting.
                 await asyncio.sleep(0)
@@ -179,11 +185,15 @@ class Observer:
         scope = instance.scope
         memory.refused = {one: said for one, said in memory.refused.items() if self.clock() - said[1] < SULK}
         extra = [block(job) for job in top.jobs]
-        blocks = [one for part in parts.values() for one in part.blocks] + extra
+        blocks = [one for part in parts.values() for one in part.blocks]
+        taken = {one.name for one in blocks}
+        clashes = [one for one in extra if one.name in taken]
+        extra = [one for one in extra if one.name not in taken]
+        blocks += extra
         groups = {digest: group for part in parts.values() for _, group, digest in part.groups}
         unchecked = held = ""
         try:
-            proved = await self.judge.prove(memory, scope, instance.image, head(top), blocks, groups)
+            proved = await self.judge.prove(memory, scope, instance.image, head(top), blocks=blocks, groups=groups)
             memory.unchecked_since = None
         except (NotReady, Blocked) as error:
             proved = self.judge.remembered(memory, head(top))
@@ -207,38 +217,45 @@ class Observer:
         if maps:
             top_level = with_rule_files(top_level, [rules_pattern(scope.prefix, number) for number in range(len(maps))])
         good = [one for one in blocks if one.digest not in proved.complaints]
-        shards = tuple(assemble(scope, shard, top_level, (), good) for shard in range(_shards(instance, found)))
+        assets = {name: content for part in parts.values() for name, content in part.rendered.files.items()} | dict(top.files)
+        shards = tuple(assemble(scope, shard, top_level, assets, good) for shard in range(_shards(instance, found)))
         refused, _ = memory.refused.get(edition(shards, maps), ("", 0.0))
         if refused and memory.good is None:
             held = f"the processes refuse what is written: {refused}"
         elif refused and memory.good is not None:
             shards, maps = memory.good[0], list(memory.good[1])
-        assets = {name: content for part in parts.values() for name, content in part.rendered.files.items()} | dict(top.files)
-        extra_faults = tuple(
+        extra_faults = [
+            Fault("spec.additionalScrapeConfigs", f"job {one.name}: a monitor has a job of this name: choose another one")
+            for one in clashes
+        ]
+        extra_faults += [
             Fault("spec.additionalScrapeConfigs", f"job {one.name}: {proved.complaints[one.digest]}")
             for one in extra
             if one.digest in proved.complaints
-        )
+        ]
         return Snapshot(
             configurations=shards, rules=tuple(maps), assets=assets, faults=(*top.faults, *proved.faults, *extra_faults),
-            ignored=top.ignored, quarantined=quarantined(parts, proved), selected=counts(parts), held=held, unchecked=unchecked, refused=refused,
+            ignored=top.ignored, quarantined=quarantined(parts, proved), selected=counts(parts), held=held, unchecked=unchecked,
+            refused=refused, foreign=instance.unmanaged and _published(instance, found),
         )  # fmt: skip
 
     # What the processes say
 
-    async def _look(self, memory: Memory, snapshot: Snapshot, instance: Instance, pod: Pod) -> None:
-        """Ask a container that started since the last look what it has loaded."""
+    async def _look(self, memory: Memory, editions: Sequence[Edition], instance: Instance, pod: Pod) -> None:
+        """Ask a container that started since the last look which of the editions it has loaded."""
         known = memory.live.get(pod.uid)
         if not pod.url or not pod.container or (known is not None and known.container == pod.container):
             return
-        wanted = snapshot.configurations[pod.shard] if pod.shard < len(snapshot.configurations) else None
-        if wanted is None:
-            return
-        try:
-            if (found := await self.loaded(instance, pod, wanted, snapshot.rules)) is not None:
+        for configurations, maps in editions:
+            if pod.shard >= len(configurations):
+                continue
+            try:
+                found = await self.loaded(instance, pod, configurations[pod.shard], maps)
+            except PrometheusError:
+                return
+            if found is not None:
                 memory.live[pod.uid] = found
-        except PrometheusError:
-            return
+                return
 
     async def loaded(self, instance: Instance, pod: Pod, wanted: Configuration, maps: Sequence[RuleMap]) -> Live | None:
         """What the process has loaded, if that is what is wanted; raises `PrometheusError` when it does not answer."""
@@ -298,6 +315,15 @@ def _url(instance: Instance, address: str) -> str:
     host = f"[{address}]" if ":" in address else address
     scheme = "https" if spec.web is not None and spec.web.tls_config is not None else "http"
     return f"{scheme}://{host}:{WEB_PORT}{(spec.route_prefix or '').rstrip('/')}"
+
+
+def _all_run(memory: Memory, edition: Edition, pods: Iterable[Pod]) -> bool:
+    """Whether every process that answers, and there is one, has loaded an edition."""
+    configurations, maps = edition
+    limits = tuple(one.limit for one in maps)
+    answering = [pod for pod in pods if pod.url and pod.shard < len(configurations)]
+    found = [(memory.live.get(pod.uid), configurations[pod.shard].digest) for pod in answering]
+    return bool(found) and all(live is not None and (live.digest, live.rules) == (digest, limits) for live, digest in found)
 
 
 def _forget_pods(memory: Memory, pods: Sequence[Pod]) -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from davit.model import Kind, Manifest
 from davit.monitoring.assets import Assets, Ref
-from davit.monitoring.emit import text
+from davit.monitoring.emit import INDENT, text
+from davit.monitoring.unknown import unknown_fields
+from pydantic import BaseModel
 
-from davit_prometheus.api.rules import PROMETHEUS_RULE
-from davit_prometheus.assembly import LIVE, block, digest_of
+from davit_prometheus.api.monitors import POD_MONITOR, PROBE, SERVICE_MONITOR, PodMonitorSpec, ProbeSpec, ServiceMonitorSpec
+from davit_prometheus.api.rules import PROMETHEUS_RULE, PrometheusRuleSpec
+from davit_prometheus.api.scrapeconfig import SCRAPE_CONFIG, ScrapeConfigSpec
+from davit_prometheus.assembly import BUCKET_LIMIT, LIVE, RULES_LIMIT, block, digest_of
 from davit_prometheus.client import Pool
 from davit_prometheus.config import jobs, rules
 from davit_prometheus.inventory import ObjectId, Part, Report
@@ -20,6 +25,14 @@ from davit_prometheus.model import Fault, Instance, Json
 
 ENDPOINTS = {"ServiceMonitor": "spec.endpoints[{}]", "PodMonitor": "spec.podMetricsEndpoints[{}]"}
 """Where the job with a number at the end of its name comes from; other kinds have one job, of their spec."""
+TOO_LARGE = "is too large for one object of Kubernetes: split it up"
+MODELS: dict[Kind, type[BaseModel]] = {
+    SERVICE_MONITOR: ServiceMonitorSpec,
+    POD_MONITOR: PodMonitorSpec,
+    PROBE: ProbeSpec,
+    SCRAPE_CONFIG: ScrapeConfigSpec,
+    PROMETHEUS_RULE: PrometheusRuleSpec,
+}
 
 
 def part_references(instance: Instance, kind: Kind, manifest: Manifest) -> frozenset[Ref]:
@@ -28,32 +41,63 @@ def part_references(instance: Instance, kind: Kind, manifest: Manifest) -> froze
 
 
 def part(
-    instance: Instance, kind: Kind, manifest: Manifest, assets: Assets, stamp: tuple[Any, ...], refs: frozenset[Ref]
+    instance: Instance, kind: Kind, manifest: Manifest, assets: Assets, *, stamp: tuple[Any, ...], refs: frozenset[Ref]
 ) -> Part:
     """The object as jobs or rule groups."""
+    unknown = unknown_fields(MODELS[kind], manifest.get("spec") or {})
     if kind == PROMETHEUS_RULE:
         found = rules.render(instance.scope, manifest)
-        groups = tuple((path, group, digest_of(text(group))) for path, group in found.groups)
-        return Part(stamp, refs, found.rendered, groups=groups, file=found.file)
+        return _fitting(Part(stamp, refs, found.rendered, file=found.file, unknown=unknown), found.groups)
     rendered = jobs.render(instance.scope, manifest, assets)
-    return Part(stamp, refs, rendered, tuple(block(job) for job in rendered.jobs))
+    blocks = [block(job) for job in rendered.jobs]
+    huge = tuple(Fault(_endpoint(kind, one.name), TOO_LARGE) for one in blocks if len(one.text) > BUCKET_LIMIT)
+    rendered = replace(rendered, faults=(*rendered.faults, *huge))
+    return Part(stamp, refs, rendered, tuple(one for one in blocks if len(one.text) <= BUCKET_LIMIT), unknown=unknown)
+
+
+def _fitting(part: Part, given: Iterable[tuple[str, Json]]) -> Part:
+    """With as many groups as one file has room for: a file can't be larger than the object that holds it."""
+    groups, faults, room = [], [], RULES_LIMIT - 1000
+    for path, group in given:
+        lines = text(group)
+        size = len(lines.encode()) + lines.count("\n") * len(INDENT) * 2
+        if size > room:
+            faults.append(Fault(path, TOO_LARGE))
+        else:
+            groups.append((path, group, digest_of(lines)))
+            room -= size
+    rendered = replace(part.rendered, faults=(*part.rendered.faults, *faults))
+    return replace(part, rendered=rendered, groups=tuple(groups), lines=_file(group for _, group, _ in groups))
 
 
 def rule_file(part: Part, complaints: Mapping[str, str]) -> str:
     """The file of a PrometheusRule with its good groups, empty when it has none."""
-    groups = [group for _, group, digest in part.groups if digest not in complaints]
-    return text({"groups": groups}) if groups else ""
+    if not complaints or all(digest not in complaints for _, _, digest in part.groups):
+        return part.lines
+    return _file(group for _, group, digest in part.groups if digest not in complaints)
+
+
+def _file(groups: Iterable[Json]) -> str:
+    good = list(groups)
+    return text({"groups": good}) if good else ""
 
 
 def report(one: ObjectId, part: Part, proved: Proved) -> Report:
     """What became of an object."""
     good = [block.name for block in part.blocks if block.digest not in proved.complaints]
     good += [str(group["name"]) for _, group, digest in part.groups if digest not in proved.complaints]
-    return Report(part.stamp[1] or 0, tuple(good), faults(one, part, proved), part.rendered.ignored)
+    return Report(part.stamp[1] or 0, tuple(good), faults(one, part, proved), part.rendered.ignored, unheard(part.unknown))
+
+
+def unheard(fields: Iterable[str]) -> tuple[str, ...]:
+    """Sentences about fields that nothing reads."""
+    return tuple(f"{field} is not known: it is kept but has no effect, check its name and place" for field in fields)
 
 
 def faults(one: ObjectId, part: Part, proved: Proved) -> tuple[Fault, ...]:
     """What was left out of an object, by us or on promtool's word."""
+    if not proved.complaints:
+        return part.rendered.faults
     refused = [
         Fault(_endpoint(one[0], block.name), proved.complaints[block.digest])
         for block in part.blocks
@@ -65,8 +109,8 @@ def faults(one: ObjectId, part: Part, proved: Proved) -> tuple[Fault, ...]:
 
 def quarantined(parts: Mapping[ObjectId, Part], proved: Proved) -> dict[str, tuple[Fault, ...]]:
     """The objects of which something was left out, as `Kind namespace/name`."""
-    found = {f"{one[0].kind} {one[1]}": faults(one, part, proved) for one, part in parts.items()}
-    return {name: some for name, some in found.items() if some}
+    found = ((one, faults(one, part, proved)) for one, part in parts.items())
+    return {f"{kind.kind} {key}": some for (kind, key), some in found if some}
 
 
 def counts(parts: Iterable[ObjectId]) -> dict[str, int]:

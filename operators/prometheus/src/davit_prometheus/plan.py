@@ -20,9 +20,11 @@ from davit_prometheus.manifests.network_policy import network_policy
 from davit_prometheus.manifests.services import client, governing
 from davit_prometheus.manifests.stateful_set import stateful_set
 from davit_prometheus.manifests.web_config import web_config_secret
-from davit_prometheus.model import Instance
+from davit_prometheus.model import TLS_ASSETS, Instance
 from davit_prometheus.snapshot import Pod, Snapshot
 
+SECRET_LIMIT = 1_000_000
+"""Bytes in one Secret, of which the API server takes 1 MiB."""
 ASSETS_LIMIT = 900_000
 """Bytes of TLS assets in one Secret."""
 SOON, LATER = 1.0, 30.0
@@ -58,7 +60,7 @@ def plan(instance: Instance, snapshot: Snapshot, now: float) -> Plan:
     ]
     running = [pod for pod in snapshot.pods if pod.container]
     silent = tuple(pod for pod in running if not pod.url)
-    known = () if snapshot.held else tuple(pod for pod in running if pod.shard < len(snapshot.configurations))
+    known = () if snapshot.held or snapshot.foreign else tuple(pod for pod in running if pod.shard < len(snapshot.configurations))
     stale = tuple(pod for pod in known if pod.url and not _is_live(snapshot, pod))
     risky: list[Action] = [*orphans, *_growth(instance, snapshot)]
     actions = risky[:1]
@@ -71,7 +73,9 @@ def plan(instance: Instance, snapshot: Snapshot, now: float) -> Plan:
         manifests=tuple(manifests),
         actions=tuple(actions),
         # A StatefulSet that is to be made anew is not among the manifests, and pruning would take its pods.
-        prune=() if snapshot.held or orphans or leaving else PRUNED,
+        prune=()
+        if snapshot.held or orphans or leaving
+        else tuple(kind for kind in PRUNED if kind != SECRET or not snapshot.foreign),
         requeue_after=0.0 if orphans else SOON if waits else LATER,
         detail=Detail(stale, silent),
     )
@@ -91,15 +95,35 @@ def _is_live(snapshot: Snapshot, pod: Pod) -> bool:
 def _files(instance: Instance, snapshot: Snapshot, children: Mapping[tuple[str, str], Manifest]) -> Iterator[Manifest]:
     """What processes read; what is referred to comes before what refers to it, prometheus.yaml last."""
     scope = instance.scope
-    for number, files in enumerate(_spread(snapshot.assets)):
+    for number, files in enumerate(_spread(_assets(instance, snapshot, children))):
         yield workload.secret(metadata(instance, tls_secret(scope, number)), files)
     for number, rules in enumerate(snapshot.rules):
         head = metadata(instance, rules_config_map(scope, number))
         yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": head, "data": dict(rules.files)}
     for shard, configuration in enumerate(snapshot.configurations):
         name = config_secret(scope, shard)
+        if snapshot.foreign and ("Secret", name) in children:
+            continue
         yield from _overflow(instance, shard, configuration, children)
         yield workload.secret(metadata(instance, name), {CONFIG_KEY: configuration.main.encode()})
+
+
+def _assets(instance: Instance, snapshot: Snapshot, children: Mapping[tuple[str, str], Manifest]) -> dict[str, bytes]:
+    """The certificates, and those that the written configuration or one that is put back still reads."""
+    scope, found = instance.scope, dict(snapshot.assets)
+    names = [name for kind, name in children if kind == "Secret" and name.startswith(f"{scope.prefix}-tls-assets-")]
+    live = {file: content for name in names for file, content in (children["Secret", name].get("data") or {}).items()}
+    left = set(live) - set(found)
+    if not left:
+        return found
+    texts = [part for one in snapshot.configurations for part in (one.main, *(lines for _, lines in one.buckets.values()))]
+    for shard in range(len(snapshot.configurations)):
+        for name in (config_secret(scope, shard), *scrape_secrets(scope, shard)):
+            data = (children.get(("Secret", name)) or {}).get("data") or {}
+            texts += [base64.b64decode(content).decode() for key, content in data.items() if key.endswith(".yaml")]
+    kept = {file: base64.b64decode(live[file]) for file in left if any(f"{TLS_ASSETS}/{file}" in text for text in texts)}
+    # Another Secret would be another template, and restart the pods.
+    return found | kept if len(_spread(found | kept)) == len(_spread(found)) else found
 
 
 def _overflow(
@@ -112,7 +136,9 @@ def _overflow(
         live = (children.get(("Secret", name)) or {}).get("data") or {}
         for file, content in live.items():
             if file in written and written != configuration.main:
-                files.setdefault(file, base64.b64decode(content))
+                kept = base64.b64decode(content)
+                if sum(map(len, files.values())) + len(kept) <= SECRET_LIMIT:
+                    files.setdefault(file, kept)
         if files:
             yield workload.secret(metadata(instance, name), files)
 

@@ -56,6 +56,8 @@ class Snapshot:
     held: str = ""
     unchecked: str = ""
     refused: str = ""
+    foreign: bool = False
+    """Whether its user writes the configuration, which then is nobody else's."""
     live: Mapping[str, Live] = field(default_factory=dict)
     strangers: frozenset[str] = frozenset()
     """The kinds of which a user has an object of their own for the pods, so that ours would clash with it."""

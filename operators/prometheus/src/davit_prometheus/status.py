@@ -15,6 +15,7 @@ from davit_prometheus.plan import Detail
 from davit_prometheus.snapshot import Pod, Snapshot
 
 Json = dict[str, Any]
+UNMANAGED = "no selector of monitors is set: the configuration Secret is its user's, and so are reloads after a change of it"
 LISTED = 50
 """Entries of a list in status at most; the message says how many there are."""
 
@@ -70,6 +71,8 @@ def _shard(instance: Instance, snapshot: Snapshot, number: int) -> Json:
 def _config(snapshot: Snapshot, old: Json, generation: int, now: float) -> Json:
     written = snapshot.configurations[0].digest if snapshot.configurations else ""
     behind = _behind(snapshot)
+    if snapshot.foreign:
+        return {}
     found: Json = {"digest": written}
     if not behind and snapshot.pods and not snapshot.held:
         same = old.get("live") == written and old.get("loadedAt")
@@ -128,7 +131,7 @@ def _conditions(outcome: Outcome[Instance, Snapshot]) -> Iterator[Condition]:
 
 def _progress(instance: Instance, snapshot: Snapshot, error: Exception | None) -> Iterator[Condition]:
     waits = _waits(instance, snapshot)
-    reason, message = waits or ("AllLive", _summary(snapshot))
+    reason, message = waits or (("Unmanaged", UNMANAGED) if snapshot.foreign else ("AllLive", _summary(snapshot)))
     if waits is None and error is not None:
         reason, message = "Retrying", str(error)
     yield Condition("Ready", "False" if waits or error else "True", reason, message)
@@ -146,7 +149,7 @@ def _waits(instance: Instance, snapshot: Snapshot) -> tuple[str, str] | None:
         return "ConfigHeld", snapshot.held or f"the last good configuration is kept: {snapshot.refused}"
     if ready < wanted or updated < wanted:
         return "PodsNotReady", f"{ready} of {wanted} pods serve, {updated} are as the spec says{_why(snapshot)}"
-    if behind := [pod for pod in _behind(snapshot) if pod.url]:
+    if (behind := [pod for pod in _behind(snapshot) if pod.url]) and not snapshot.foreign:
         return "ConfigNotLive", f"not loaded yet by {_names(behind)}"
     return None
 
@@ -210,6 +213,8 @@ def _live(instance: Instance, snapshot: Snapshot, error: Exception | None) -> Co
         return Condition("ConfigLive", "False", "Held", snapshot.held)
     if snapshot.refused or (isinstance(error, Blocked) and error.reason == "ReloadRefused"):
         return Condition("ConfigLive", "False", "ReloadRefused", snapshot.refused or str(error))
+    if snapshot.foreign:
+        return Condition("ConfigLive", "Unknown", "Unmanaged", UNMANAGED)
     behind = [pod for pod in _behind(snapshot) if pod.url]
     if behind:
         return Condition("ConfigLive", "False", "Loading", f"not loaded yet by {_names(behind)}")

@@ -17,7 +17,8 @@ from davit.monitoring.versions import Version, version
 from davit_prometheus.model import Json, Scope
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
-_TEMPLATE = re.compile(r"(?:(?:[a-zA-Z_]|\$(?:\{\w+\}|\w+))+\w*)+", re.ASCII)
+_TEMPLATE = re.compile(r"(?:[a-zA-Z_]|\$(?:\{\w+\}|\w))(?:\w|\$(?:\{\w+\}|\w))*", re.ASCII)
+"""Prometheus' own pattern says the same in a way that takes Python for ever."""
 _UNSAFE = re.compile(r"[^a-zA-Z0-9_]")
 _DEFAULTS = {"separator": ";", "regex": "(.*)", "replacement": "$1", "modulus": 0, "targetLabel": "", "sourceLabels": []}
 _CASE = ("lowercase", "uppercase")
@@ -113,9 +114,12 @@ def enforced(scope: Scope, kind: str, namespace: str, name: str) -> list[Json]:
     return [constant(scope.enforced_namespace_label, namespace)]
 
 
-def steps(scope: Scope, configs: Sequence[RelabelConfig] | None, path: str) -> list[Json]:
-    """The steps as users wrote them; raises `Unusable` for what the Prometheus would refuse."""
-    check(configs, path, scope.version, names_of(scope))
+def steps(scope: Scope, configs: Sequence[RelabelConfig] | None, path: str, *, scheme: str | None = None) -> list[Json]:
+    """The steps as users wrote them; raises `Unusable` for what the Prometheus would refuse.
+
+    scheme: the name validation scheme of a job that has one of its own.
+    """
+    check(configs, path, scope.version, label_names(scope.version, scheme or scope.spec.name_validation_scheme))
     return render(configs)
 
 

@@ -36,6 +36,7 @@ from davit_prometheus.model import TLS_ASSETS, Fault, Job, Json, Rendered, Scope
 
 _PROMETHEUS_DEFAULT = 60_000
 """Milliseconds; what Prometheus takes a global interval of 0 for."""
+_READABLE = 500
 M = TypeVar("M", bound=Monitored)
 E = TypeVar("E", bound=Scrape)
 
@@ -138,9 +139,14 @@ def _prefix(kind: str) -> str:
 def faults(error: ValidationError | Unusable, path: str) -> tuple[Fault, ...]:
     """The error as faults below `path`."""
     if isinstance(error, Unusable):
-        return (Fault(error.path, error.message),)
+        return (Fault(_clipped(error.path), _clipped(error.message)),)
     found: Sequence[Problem] = problems(error, path)
-    return tuple(Fault(problem.field, problem.message) for problem in found)
+    return tuple(Fault(_clipped(problem.field), _clipped(problem.message)) for problem in found)
+
+
+def _clipped(text: str) -> str:
+    """Status is no place for a megabyte of somebody's mistake."""
+    return text if len(text) <= _READABLE else f"{text[: _READABLE // 2]} ... {text[-_READABLE // 2 :]}"
 
 
 def _check_selection(common: Work, spec: Monitored) -> None:
@@ -281,12 +287,12 @@ def user_steps(common: Work, configs: Sequence[RelabelConfig] | None, path: str)
     ]
 
 
-def metric_relabeling(common: Work, configs: Sequence[RelabelConfig] | None, path: str) -> Json:
-    """`metric_relabel_configs`, if there are any."""
+def metric_relabeling(common: Work, configs: Sequence[RelabelConfig] | None, path: str, *, scheme: str | None = None) -> Json:
+    """`metric_relabel_configs`, if there are any; `scheme`: the name validation scheme of a job that has its own."""
     scope = common.scope
     steps = [
-        *relabeling.steps(scope, common.settings.metric_relabelings, f"{common.class_path}.metricRelabelings"),
-        *relabeling.steps(scope, configs, path),
+        *relabeling.steps(scope, common.settings.metric_relabelings, f"{common.class_path}.metricRelabelings", scheme=scheme),
+        *relabeling.steps(scope, configs, path, scheme=scheme),
         *relabeling.enforced(scope, common.kind, common.namespace, common.name),
     ]
     return {"metric_relabel_configs": steps} if steps else {}

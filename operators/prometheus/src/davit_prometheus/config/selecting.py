@@ -103,7 +103,7 @@ def _operator_problems(selector: LabelSelector) -> Iterator[tuple[str, str]]:
 
 def _name_problem(name: str) -> str:
     prefix, slash, last = name.rpartition("/")
-    if _NAME.fullmatch(last) and (not slash or (_PREFIX.fullmatch(prefix) and len(prefix) <= _PREFIX_LENGTH)):
+    if _NAME.fullmatch(last) and (not slash or (len(prefix) <= _PREFIX_LENGTH and _PREFIX.fullmatch(prefix))):
         return ""
     return f"{name!r} is not a label of Kubernetes: write for example app.kubernetes.io/name"
 

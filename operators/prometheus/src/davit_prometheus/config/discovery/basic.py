@@ -13,6 +13,7 @@ from davit_prometheus.config.discovery.table import (
     Discovery,
     authorization,
     basic_auth,
+    every,
     oauth2,
     proxy,
     put,
@@ -58,14 +59,12 @@ def _dns_type(context: Context, entry: Any, path: str) -> Json:
 
 
 STATIC = Discovery("staticConfigs", "static_configs", StaticConfig, (_static,))
-FILE = Discovery("fileSDConfigs", "file_sd_configs", FileSDConfig, (required("files"), _files, put("refresh_interval")))
+FILE = Discovery("fileSDConfigs", "file_sd_configs", FileSDConfig, (required("files"), _files, every()))
 HTTP = Discovery(
     "httpSDConfigs",
     "http_sd_configs",
     HTTPSDConfig,
-    (basic_auth, authorization, tls, proxy, oauth2, url("url", "http", "https"), put("refresh_interval"), REDIRECTS),
+    (basic_auth, authorization, tls, proxy, oauth2, url("url", "http", "https"), every(), REDIRECTS),
     since="2.28.0",
 )
-DNS = Discovery(
-    "dnsSDConfigs", "dns_sd_configs", DNSSDConfig, (required("names"), put("refresh_interval"), _dns_type, put("port"))
-)
+DNS = Discovery("dnsSDConfigs", "dns_sd_configs", DNSSDConfig, (required("names"), every(), _dns_type, put("port")))

@@ -22,6 +22,7 @@ from davit_prometheus.config.discovery.table import (
     TOKEN,
     Discovery,
     choice,
+    every,
     filled,
     oauth2,
     proxy,
@@ -45,7 +46,7 @@ DIGITAL_OCEAN = Discovery(
     "digitalOceanSDConfigs",
     "digitalocean_sd_configs",
     DigitalOceanSDConfig,
-    (*TOKEN, REDIRECTS, tls, put("port", "refresh_interval")),
+    (*TOKEN, REDIRECTS, tls, put("port"), every()),
     since="2.20.0",
 )
 HETZNER = Discovery(
@@ -58,7 +59,8 @@ HETZNER = Discovery(
         choice("role", ("hcloud", "robot")),
         REDIRECTS,
         tls,
-        put("port", "refresh_interval"),
+        put("port"),
+        every(),
         since("3.5.0", filled("label_selector")),
     ),
     since="2.21.0",
@@ -67,7 +69,7 @@ IONOS = Discovery(
     "ionosSDConfigs",
     "ionos_sd_configs",
     IonosSDConfig,
-    (_ionos_authorization, oauth2, proxy, tls, required("datacenter_id"), REDIRECTS, put("port", "refresh_interval")),
+    (_ionos_authorization, oauth2, proxy, tls, required("datacenter_id"), REDIRECTS, put("port"), every()),
     since="2.36.0",
 )
 LINODE = Discovery(
@@ -79,7 +81,9 @@ LINODE = Discovery(
         tls,
         put("port"),
         since("2.52.0", put("region")),
-        put("enable_http2", "tag_separator", "refresh_interval", "follow_redirects"),
+        put("enable_http2", "tag_separator"),
+        every(),
+        put("follow_redirects"),
     ),
     since="2.28.0",
 )
@@ -93,7 +97,8 @@ OVHCLOUD = Discovery(
         required_secret("consumer_key"),
         required("service"),
         choice("service", {"vps": "vps", "dedicatedserver": "dedicated_server"}),
-        put("endpoint", "refresh_interval"),
+        put("endpoint"),
+        every(),
     ),
     since="2.40.0",
 )
@@ -108,7 +113,7 @@ SCALEWAY = Discovery(
         choice("role", ("instance", "baremetal")),
         put("port", "api_url", "zone", "name_filter"),
         filled("tags_filter"),
-        put("refresh_interval"),
+        every(),
         proxy,
         tls,
         REDIRECTS,

@@ -18,6 +18,7 @@ from davit_prometheus.config.discovery.table import (
     REDIRECTS,
     Discovery,
     choice,
+    every,
     filled,
     put,
     required,
@@ -57,7 +58,8 @@ CONSUL = Discovery(
         filled("node_meta"),
         since("3.0.0", put("filter")),
         since("3.11.2", put("health_filter")),
-        put("allow_stale", "refresh_interval"),
+        put("allow_stale"),
+        every(),
         REDIRECTS,
     ),
 )
@@ -65,7 +67,7 @@ EUREKA = Discovery(
     "eurekaSDConfigs",
     "eureka_sd_configs",
     EurekaSDConfig,
-    (*AUTH, REDIRECTS, tls, put("refresh_interval"), url("server")),
+    (*AUTH, REDIRECTS, tls, every(), url("server")),
     since="2.21.0",
 )
 NOMAD = Discovery(
@@ -75,7 +77,9 @@ NOMAD = Discovery(
     (
         *AUTH,
         url("server"),
-        put("allow_stale", "namespace", "refresh_interval", "region", "tag_separator"),
+        put("allow_stale", "namespace"),
+        every(),
+        put("region", "tag_separator"),
         REDIRECTS,
         tls,
     ),
@@ -85,7 +89,7 @@ KUMA = Discovery(
     "kumaSDConfigs",
     "kuma_sd_configs",
     KumaSDConfig,
-    (*AUTH, url("server"), REDIRECTS, tls, put("refresh_interval", "fetch_timeout"), since("2.50.0", put("client_id"))),
+    (*AUTH, url("server"), REDIRECTS, tls, every(), filled("fetch_timeout"), since("2.50.0", put("client_id"))),
     since="2.30.0",
 )
 PUPPETDB = Discovery(
@@ -96,7 +100,9 @@ PUPPETDB = Discovery(
         *AUTH,
         url("url", "http", "https"),
         required("query"),
-        put("include_parameters", "port", "refresh_interval", "follow_redirects"),
+        put("include_parameters", "port"),
+        every(),
+        put("follow_redirects"),
         tls,
         put("enable_http2"),
     ),

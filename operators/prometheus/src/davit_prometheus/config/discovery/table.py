@@ -8,6 +8,7 @@ from typing import Any
 
 from davit.monitoring import http
 from davit.monitoring.http import Context, Unusable
+from davit.monitoring.units import parse_duration
 from pydantic import BaseModel
 
 from davit_prometheus.config.discovery import urls
@@ -55,6 +56,18 @@ def put(*attributes: str) -> Step:
     def step(_: Context, entry: Any, __: str) -> Json:
         values = {attribute: getattr(entry, attribute) for attribute in attributes}
         return {key: value for key, value in values.items() if value is not None}
+
+    return step
+
+
+def every(attribute: str = "refresh_interval", shortest: int = 1) -> Step:
+    """An interval, of which Prometheus makes a ticker: at less than `shortest` milliseconds it panics when it loads."""
+
+    def step(_: Context, entry: Any, path: str) -> Json:
+        text = getattr(entry, attribute)
+        if text and parse_duration(text) < shortest:
+            raise Unusable(where(entry, attribute, path), f"{text} would crash Prometheus: write for example 30s")
+        return {attribute: text} if text else {}
 
     return step
 

@@ -1,0 +1,1 @@
+"""Tests of Davit's Alertmanager operator."""

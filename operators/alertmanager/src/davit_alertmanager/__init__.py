@@ -1,0 +1,3 @@
+"""Davit's Alertmanager operator."""
+
+__version__ = "0.1.0"

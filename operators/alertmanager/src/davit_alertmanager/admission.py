@@ -1,0 +1,72 @@
+"""What is said of a resource when it is applied: refused when it can't work anywhere, warned about when it can't work fully.
+
+By the object alone: an AlertmanagerConfig is judged as an Alertmanager of the default version would, one that has every
+global setting, and what it refers to may come later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from davit.errors import Invalid, Problem
+from davit.model import Manifest
+from davit.monitoring.assets import Assets
+from davit.webhook.registration import Endpoint
+from davit.webhook.review import reviewer, unknown
+
+from davit_alertmanager import validate
+from davit_alertmanager.api import v1alpha1, v1beta1
+from davit_alertmanager.api.v1 import ALERTMANAGER
+from davit_alertmanager.config import config_references, contribute
+from davit_alertmanager.config.shapes import shapes
+from davit_alertmanager.manifests.stateful_set import problems
+from davit_alertmanager.model import Facts, Fault, Instance
+
+KINDS = (v1alpha1.ALERTMANAGER_CONFIG, v1beta1.ALERTMANAGER_CONFIG)
+_ANYTHING = b"https://any.example/thing"
+"""Stands for the content of every Secret, which is not looked at: it could be sounded out."""
+_FOLLOWS = ("is left out, see above", "none of its receivers can be used")
+"""What is said of a part because of another one."""
+
+
+def endpoints(ours: Callable[[Manifest], bool] = lambda resource: True) -> tuple[Endpoint, ...]:
+    """A row for each resource; Alertmanagers that are not `ours` are another operator's, which may mean what ours refuses."""
+
+    async def check(manifest: Manifest) -> Iterable[str]:
+        return await check_alertmanager(manifest) if ours(manifest) else ()
+
+    return Endpoint((ALERTMANAGER,), reviewer(check)), Endpoint(KINDS, reviewer(check_config))
+
+
+async def check_alertmanager(manifest: Manifest) -> Iterable[str]:
+    """As the operator will judge it."""
+    instance = validate.validate(manifest)
+    if found := problems(instance):
+        raise Invalid(*found)
+    return (*unknown(instance.unknown), *instance.ignored)
+
+
+async def check_config(manifest: Manifest) -> Iterable[str]:
+    """Whether all of it can be rendered."""
+    assets = Assets(dict.fromkeys(config_references(manifest), _ANYTHING))
+    known = Facts("null", frozenset(shapes("global")))
+    found = contribute(_anybody().scope, known, manifest, assets)
+    content = [fault for fault in found.faults if _of_content(fault)]
+    follows = [fault for fault in found.faults if any(said in fault.message for said in _FOLLOWS)]
+    own = [fault for fault in found.faults if fault not in content and fault not in follows]
+    if faults := own or (follows if not content else []):
+        raise Invalid(*(Problem(fault.path, fault.message) for fault in faults))
+    return found.ignored
+
+
+def _of_content(fault: Fault) -> bool:
+    """Whether a fault is only about what the Secrets hold."""
+    return ".tlsConfig" in fault.path and "PEM" in fault.message
+
+
+def _anybody() -> Instance:
+    """An Alertmanager of the default version."""
+    metadata = {"name": "any", "namespace": "any", "uid": "any", "generation": 1}
+    return validate.validate(
+        {"apiVersion": ALERTMANAGER.api_version, "kind": ALERTMANAGER.kind, "metadata": metadata, "spec": {}}
+    )

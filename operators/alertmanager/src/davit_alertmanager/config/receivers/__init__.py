@@ -1,0 +1,1 @@
+"""Integrations of every kind, as Alertmanager's configuration writes them. Pure."""

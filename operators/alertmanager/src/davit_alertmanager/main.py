@@ -1,0 +1,102 @@
+"""The Alertmanager operator's process: everything put together, and the console script."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import NoReturn
+
+from davit.crd import manifest
+from davit.errors import Fatal, Invalid
+from davit.kube.schemas import Schemas
+from davit.model import Key, Manifest
+from davit.monitoring.prover import Prover
+from davit.monitoring.selection import matches, parse_selector
+from davit.monitoring.sources import Sources
+from davit.reconcile import Reconciler
+from davit.runtime import Controller, Host, Runtime, run
+from davit.webhook.registration import Address
+from davit.webhook.serving import Admission as Serving
+from davit.webhook.serving import serving
+
+from davit_alertmanager import __version__
+from davit_alertmanager.actions import Actor
+from davit_alertmanager.admission import endpoints
+from davit_alertmanager.api import v1
+from davit_alertmanager.api.v1 import ALERTMANAGER
+from davit_alertmanager.api.v1alpha1 import ALERTMANAGER_CONFIG
+from davit_alertmanager.api.v1beta1 import crd_manifest
+from davit_alertmanager.client import AlertmanagerClient
+from davit_alertmanager.configs import ConfigPasses
+from davit_alertmanager.draft import Drafter
+from davit_alertmanager.inventory import Inventory
+from davit_alertmanager.judge import IDLE, Judge
+from davit_alertmanager.observe import Observer
+from davit_alertmanager.operator import OPERATOR, AlertmanagerOperator, Passes
+from davit_alertmanager.validate import REPOSITORY
+from davit_alertmanager.watch import watches
+
+
+@asynccontextmanager
+async def controllers(host: Host) -> AsyncIterator[Sequence[Controller]]:
+    """A controller for each kind, which share what they know.
+
+    DAVIT_INSTANCE_SELECTOR: labels of the Alertmanagers that are ours, all when empty; DAVIT_DEPLOYMENT: the operator's own
+    Deployment, with which its provers go; DAVIT_ALERTMANAGER_REPOSITORY: where images come from. Raises `Fatal` for a selector that is none.
+    """
+    try:
+        selector = parse_selector(os.environ.get("DAVIT_INSTANCE_SELECTOR", ""))
+    except Invalid as error:
+        raise Fatal(f"DAVIT_INSTANCE_SELECTOR: {error}") from error
+
+    def ours(resource: Manifest) -> bool:
+        return matches(selector, resource["metadata"].get("labels") or {})
+
+    repository = os.environ.get("DAVIT_ALERTMANAGER_REPOSITORY") or REPOSITORY
+    inventory = Inventory(namespaced=host.settings.namespaces is not None)
+    schemas = Schemas(host.client)
+    prover = Prover(host.client, OPERATOR, host.home, os.environ.get("DAVIT_DEPLOYMENT", ""), IDLE)
+    judge = Judge(prover)
+    async with AsyncExitStack() as stack:
+        alertmanager = AlertmanagerClient()
+        stack.push_async_callback(alertmanager.close)
+        drafter = Drafter(host.client, inventory, Sources(host.client, inventory.cache), judge)
+        observer = Observer(host.client, alertmanager, inventory, drafter)
+        operator = AlertmanagerOperator(observer, Actor(host.client, alertmanager, observer), inventory, repository)
+        reconciler = Reconciler(operator, host.client, host.holds_lease, fit=schemas.fit)
+        passes = Passes(reconciler, inventory, host.wake, ours, prover.retire)
+        configs = ConfigPasses(host.client, inventory, host.holds_lease, schemas.fit)
+        if host.settings.admission_service:
+            await stack.enter_async_context(serving(host.client, _admission(host), endpoints(ours), host.holds_lease))
+        yield (
+            Controller(ALERTMANAGER, passes, watches(inventory), required=False, cache=inventory.cache),
+            Controller(ALERTMANAGER_CONFIG, configs, required=False, cache=inventory.cache),
+        )
+
+
+def _admission(host: Host) -> Serving:
+    settings = host.settings
+    return Serving(
+        OPERATOR,
+        settings.admission_configuration,
+        Key(host.home, settings.admission_secret),
+        Address.service(settings.admission_service, host.home),
+        port=settings.admission_port,
+        owner=settings.admission_owner,
+        namespaces=settings.namespaces,
+    )
+
+
+def crds() -> tuple[Manifest, ...]:
+    """The CustomResourceDefinitions that the operator keeps current."""
+    return manifest(v1.CRD), crd_manifest()
+
+
+def main() -> NoReturn:
+    """Run until SIGTERM."""
+    run(Runtime(OPERATOR, __version__, controllers, crds))
+
+
+if __name__ == "__main__":
+    main()
