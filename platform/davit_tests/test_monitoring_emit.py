@@ -8,9 +8,28 @@ from davit.monitoring.emit import text
 from hypothesis import given
 from hypothesis import strategies as st
 
+WORDS = [
+    "on",
+    "off",
+    "=",
+    "1e3",
+    "0x1F",
+    "0777",
+    "1:30",
+    "~",
+    "<<",
+    "null",
+    "y",
+    "- a",
+    "a: b",
+    "a #b",
+    "%x",
+    "2020-01-01",
+    ".inf",
+]
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=12),
-    st.sampled_from(["on", "off", "=", "1e3", "0x1F", "0777", "1:30", "~", "<<", "null", "y", "- a", "a: b", "a #b", "%x", "2020-01-01", ".inf", "a\x85b"]),
+    st.sampled_from([*WORDS, "a\x85b"]),
 )  # fmt: skip
 KEYS = st.text(min_size=1, max_size=8)
 DATA = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=20)
@@ -27,7 +46,6 @@ def test_a_string_that_some_loader_takes_for_something_else_is_quoted(word: str)
 
 
 def test_ordinary_words_stay_readable() -> None:
-    found = text({"scrape_configs": [{"job_name": "serviceMonitor/a/b/0", "params": {"x": ["y", "zed"]}, "a": [], "b": {}, "n": [[1]]}]})
-    assert found == (
-        'scrape_configs:\n- job_name: serviceMonitor/a/b/0\n  params:\n    x:\n    - "y"\n    - zed\n  a: []\n  b: {}\n  "n":\n  - - 1\n'
-    )
+    job = {"job_name": "serviceMonitor/a/b/0", "params": {"x": ["y", "zed"]}, "a": [], "b": {}, "n": [[1]]}
+    lines = ["- job_name: serviceMonitor/a/b/0", "  params:", "    x:", '    - "y"', "    - zed", "  a: []", "  b: {}"]
+    assert text({"scrape_configs": [job]}).splitlines() == ["scrape_configs:", *lines, '  "n":', "  - - 1"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from davit import metrics
+from davit.cache import Cache
 from davit.errors import Blocked, DavitError, Fatal, Rejected, Transient
 from davit.kube.crds import CRD
 from davit.kube.kinds import POD
@@ -71,18 +72,20 @@ class World:
         reconcile: Callable[[Key], Awaitable[float | None]] | None = None,
         namespaces: tuple[str, ...] | None = None,
         crds: Iterable[Manifest] = (),
+        controllers: Callable[[Watch], list[Controller]] | None = None,
     ) -> None:
         self.client = client or FakeClient()
         self.source = FakeSource()
         self.stop = asyncio.Event()
         self.passes: list[Key] = []
         self.lease = Lease(self.client, "toy", "home", identity, clock=faketime.now, wall=faketime.now)
-        controllers = [Controller(TOY, reconcile or self.reconcile, (Watch(POD, owner, {"app": "toy"}),))]
+        row = Watch(POD, owner, {"app": "toy"})
+        found = controllers(row) if controllers else [Controller(TOY, reconcile or self.reconcile, (row,))]
         settings = Settings(namespaces=namespaces, workers=2)
         runtime = Runtime("toy", "1.0", _unused, lambda: crds)
         self.process = self.source.process = Process(
             runtime, settings, Timings(),
-            client=self.client, lease=self.lease, controllers=controllers, clock=faketime.now,
+            client=self.client, lease=self.lease, controllers=found, clock=faketime.now,
         )  # fmt: skip
         self.main = asyncio.create_task(self.process.main(self.source, self.stop))
 
@@ -526,3 +529,96 @@ def test_without_the_pods_uid_no_holder_counts_as_ended(settings: Settings) -> N
     name, own = identity("toy", settings)
     assert own == ""
     assert name.startswith(f"{settings.pod or 'toy'}_")
+
+
+class Cached(World):
+    """A world whose controller has a cache of toys and of the names of pods."""
+
+    def __init__(self, client: FakeClient | None = None) -> None:
+        self.cache = Cache((TOY,), names=(POD,))
+        self.held: list[set[str]] = []
+        super().__init__(client, controllers=lambda row: [Controller(TOY, self.look, (row,), cache=self.cache)])
+
+    async def look(self, key: Key) -> None:
+        await self.cache.filled()
+        self.passes.append(key)
+        self.held.append({one.name for one in self.cache.objects(TOY)})
+
+
+def versioned(manifest: Manifest, version: int) -> Manifest:
+    return {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": str(version), "uid": "u"}}
+
+
+def test_a_process_is_ready_and_passes_go_on_when_its_caches_are_filled() -> None:
+    async def scenario() -> None:
+        world = Cached()
+        world.client.put(TOY, toy())
+        await asyncio.sleep(0.1)
+        world.process.seen(TOY, None, versioned(toy(), 1))
+        await asyncio.sleep(1.0)
+        assert world.process.unready() == "pods are not listed yet\ntoys are not listed yet"
+        assert world.passes == []
+        world.process.relisted(PATHS[0])
+        await asyncio.sleep(1.0)
+        assert world.process.unready() == "pods are not listed yet"
+        world.process.relisted("/apis/test.davit.dev/v1/others")
+        world.process.relisted(PATHS[1])
+        await asyncio.sleep(1.0)
+        assert world.process.unready() is None
+        assert world.passes == [A]
+        await world.end()
+
+    faketime.run(scenario())
+
+
+def test_an_event_is_in_the_cache_before_its_pass() -> None:
+    async def scenario() -> None:
+        world = Cached()
+        world.client.put(TOY, versioned(toy("b"), 1))
+        await asyncio.sleep(0.1)
+        for url in PATHS:
+            world.process.relisted(url)
+        await asyncio.sleep(1.0)
+        world.process.seen(TOY, "ADDED", versioned(toy("a"), 50))
+        await asyncio.sleep(1.0)
+        world.process.seen(TOY, "DELETED", versioned(toy("b"), 51))
+        await asyncio.sleep(1.0)
+        assert world.held == [{"a", "b"}, {"a"}]
+        await world.end()
+
+    faketime.run(scenario())
+
+
+def test_what_a_new_listing_shows_to_be_gone_is_looked_at() -> None:
+    async def scenario() -> None:
+        world = Cached()
+        world.client.put(TOY, toy())
+        await asyncio.sleep(0.1)
+        for url in PATHS:
+            world.process.relisted(url)
+        await asyncio.sleep(1.0)
+        assert set(world.cache.objects(TOY)) == {A}
+        metrics.resource_ready("Toy", A, True)
+        world.client.remove(TOY, A)
+        world.process.relisted(PATHS[0])
+        await asyncio.sleep(1.0)
+        assert world.passes == [A]
+        assert world.held == [set()]
+        assert (
+            metrics.REGISTRY.get_sample_value("davit_resource_ready", {"namespace": "shop", "name": "a", "kind": "Toy"}) is None
+        )
+        await world.end()
+
+    faketime.run(scenario())
+
+
+def test_what_a_controller_wakes_waits_for_what_users_wait_for() -> None:
+    async def scenario() -> None:
+        world = World()
+        world.process.wake(TOY, Key("shop", "told"))
+        world.process.seen(TOY, "MODIFIED", toy("edited"))
+        await asyncio.sleep(1.0)
+        assert [key.name for key in world.passes] == ["edited", "told"]
+        await world.end()
+
+    faketime.run(scenario())

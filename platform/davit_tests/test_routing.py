@@ -94,3 +94,10 @@ def test_targets_of_two_kinds_with_one_name_are_two() -> None:
     key = Key("shop", "orders")
     assert Target(CLUSTER, key) != Target(BACKUP, key)
     assert str(Target(CLUSTER, key)) == "EtcdCluster shop/orders"
+
+
+def test_content_is_watched_where_one_row_wants_it() -> None:
+    lean, full = Watch(SECRET, by_label("x"), metadata_only=True), Watch(SECRET, by_label("x"))
+    assert Routes([Controller(CLUSTER, nothing, (lean,))]).metadata_only(SECRET)
+    assert not Routes([Controller(CLUSTER, nothing, (lean,)), Controller(BACKUP, nothing, (full,))]).metadata_only(SECRET)
+    assert not ROUTES.metadata_only(CLUSTER)

@@ -4,13 +4,14 @@ import asyncio
 import itertools
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import kopf
 import pytest
 from aiohttp import web
 from davit import runtime
+from davit.cache import Cache
 from davit.kube.http import Connection, Credentials
 from davit.kube.kinds import CONFIG_MAP
 from davit.model import Key, Kind, Manifest, Watch
@@ -32,8 +33,8 @@ def owner(manifest: Manifest) -> tuple[Key]:
     return (Key(manifest["metadata"]["namespace"], manifest["metadata"]["labels"]["toy"]),)
 
 
-def process(namespaces: tuple[str, ...] | None = None) -> Process:
-    controllers = [Controller(TOY, nothing, (Watch(CONFIG_MAP, owner, {"b": "2", "a": "1"}),))]
+def process(namespaces: tuple[str, ...] | None = None, controllers: Sequence[Controller] | None = None) -> Process:
+    controllers = controllers or [Controller(TOY, nothing, (Watch(CONFIG_MAP, owner, {"b": "2", "a": "1"}),))]
     settings = Settings(namespaces=namespaces)
     runtime = Runtime("toy", "1.0", None, lambda: ())  # type: ignore[arg-type]
     return Process(runtime, settings, Timings(), client=FakeClient(), lease=None, controllers=controllers)  # type: ignore[arg-type]
@@ -195,3 +196,24 @@ async def test_only_a_watch_that_is_cut_off_at_the_end_is_no_error(
     with caplog.at_level("INFO"):
         runtime._complain(asyncio.get_running_loop(), {"message": "trouble", "exception": RuntimeError("x"), **context})
     assert [record.levelname for record in caplog.records] == [level]
+
+
+async def test_a_kind_of_which_only_names_are_wanted_is_asked_for_without_content(server: ApiServer, address: str) -> None:
+    cache = Cache((), names=(CONFIG_MAP,))
+    row = Watch(CONFIG_MAP, owner, {"b": "2", "a": "1"}, metadata_only=True)
+    found = process(controllers=[Controller(TOY, nothing, (row,), cache=cache)])
+    relisted: list[str] = []
+    found.relisted = relisted.append  # type: ignore[method-assign, assignment]
+    watching = asyncio.create_task(KopfSource(found, connection(address)).watch([TOY, CONFIG_MAP]))
+    await asyncio.wait_for(server.watched.wait(), 5)
+    while len(relisted) < 2:
+        await asyncio.sleep(0.01)
+    accepted = {
+        (request.path, request.query.get("watch")): "PartialObjectMetadata" in request.headers["Accept"]
+        for request in server.requests
+        if request.path in (TOYS, CONFIG_MAPS)
+    }
+    assert accepted == {(TOYS, None): False, (TOYS, "true"): False, (CONFIG_MAPS, None): True, (CONFIG_MAPS, "true"): True}
+    assert sorted(relisted) == [CONFIG_MAPS, TOYS]
+    watching.cancel()
+    await asyncio.wait({watching}, timeout=3)
