@@ -132,7 +132,7 @@ class Cluster:
         operator = AlertmanagerOperator(self.observer, actor, self.inventory)
         reconciler = Reconciler(operator, self.client, clock=lambda: self.now, fit=_fit)
         self.retired: list[frozenset[str]] = []
-        self.passes = Passes(reconciler, self.inventory, lambda *one: self.woken.append(one), lambda one: True, self._retire)
+        self.passes = Passes(reconciler, self.inventory, lambda *one: self.woken.append(one), self._retire)
         self.configs = ConfigPasses(self.client, self.inventory, lambda: True, _fit, lambda: self.now)
 
     async def _retire(self, images: Any) -> None:
@@ -191,7 +191,9 @@ class Cluster:
             name, address = f"alertmanager-main-{number}", f"10.0.0.{number}"
             status = {
                 "podIP": address,
-                "containerStatuses": [{"name": "alertmanager", "containerID": f"c{number}", "state": {"running": {}}}],
+                "containerStatuses": [
+                    {"name": "alertmanager", "containerID": f"c{number}", "ready": True, "state": {"running": {}}}
+                ],
             }
             pod = {
                 "metadata": {"name": name, "namespace": HOME, **template["metadata"]},

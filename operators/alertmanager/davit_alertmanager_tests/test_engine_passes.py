@@ -200,13 +200,66 @@ async def test_an_invalid_one_says_so_and_what_runs_stays() -> None:
 # The prover
 
 
-async def test_the_first_configuration_does_not_wait_for_the_prover() -> None:
-    cluster = Cluster(base_secret(BASE))
+async def test_the_first_pods_start_with_what_can_not_be_wrong_until_the_prover_answers() -> None:
+    cluster = Cluster(base_secret(BASE), config(**team()))
     cluster.checker.error = not_ready()
     await cluster.settle()
-    assert cluster.receivers() == ["all"]
-    # No checker is a better judge than the process that runs it.
+    assert cluster.receivers() == ["null"]
+    assert verdict(cluster.resource()) == "InProgress"
+    assert "status" not in cluster.client.objects[ALERTMANAGER_CONFIG, Key("shop", "team")]
+    cluster.checker.error = None
+    await cluster.run()
+    assert cluster.receivers() == ["all", "shop/team/hook"]
     assert verdict(cluster.resource()) == "Current"
+    assert cluster.config_status()["bindings"][0]["accepted"] is True
+
+
+async def test_without_a_prover_the_first_configuration_goes_unchecked_in_the_end() -> None:
+    cluster = Cluster(base_secret(BASE), config(**team()))
+    cluster.checker.error = not_ready()
+    await cluster.settle()
+    cluster.now += PATIENCE
+    await cluster.run()
+    assert cluster.receivers() == ["all", "shop/team/hook"]
+    # No checker is a better judge than the process that runs it.
+    await cluster.run()
+    assert verdict(cluster.resource()) == "Current"
+    assert cluster.config_status()["bindings"][0]["accepted"] is True
+
+
+async def test_a_quarantine_is_not_forgotten_by_a_restart_without_a_prover() -> None:
+    cluster = Cluster(base_secret(BASE), config(**team({"receivers": [webhook("https://bad.example")]})))
+    cluster.checker.says = lambda document: "bad" if "bad.example" in document else None
+    await cluster.settle()
+    status = cluster.config_status()
+    cluster.restart()
+    cluster.writes()
+    cluster.checker.error = not_ready()
+    await cluster.run()
+    assert cluster.config_status() == status
+    assert [one for one in cluster.writes() if one.kind != "Alertmanager"] == []
+
+
+async def test_a_restarted_operator_says_nothing_of_configs_before_it_looked() -> None:
+    cluster = Cluster(base_secret(BASE), config(**team()))
+    await cluster.settle()
+    cluster.restart()
+    cluster.sync()
+    cluster.writes()
+    await cluster.configs(Key("shop", "team"))
+    assert cluster.writes() == []
+
+
+async def test_the_shared_service_keeps_all_its_owners_over_a_restart() -> None:
+    cluster = Cluster(base_secret(BASE))
+    cluster.put(alertmanager("other"))
+    await cluster.settle()
+    cluster.restart()
+    cluster.writes()
+    await cluster.run()
+    assert [one for one in cluster.writes() if one.kind == "Service"] == []
+    owners = cluster.client.objects[SERVICE, Key(HOME, "alertmanager-operated")]["metadata"]["ownerReferences"]
+    assert [one["name"] for one in owners] == ["main", "other"]
 
 
 async def test_a_restart_without_a_prover_holds_nothing_up_and_writes_nothing() -> None:

@@ -146,7 +146,7 @@ def test_a_monitor_that_is_no_longer_selected_leaves_the_configuration(change: s
 def test_a_monitor_that_nobody_takes_says_why() -> None:
     async def scenario(world: World) -> None:
         found = world.live(SERVICE_MONITOR, "web")
-        assert condition(found, "Ready") == ("False", "NotSelected")
+        assert condition(found, "Accepted") == ("False", "NotSelected")
         assert "label team must be 'a'" in found["status"]["selection"][0]
 
     settled(prometheus(serviceMonitorSelector={"matchLabels": {"team": "a"}}), monitor())(scenario)
@@ -163,11 +163,11 @@ def test_fields_that_nothing_reads_are_told_in_the_status_of_a_monitor() -> None
 def test_a_secret_that_appears_rotates_and_vanishes_is_followed() -> None:
     async def scenario(world: World) -> None:
         assert world.loaded() == ["serviceMonitor/shop/open/0"]
-        assert condition(world.live(SERVICE_MONITOR, "locked"), "Ready") == ("False", "Rejected")
+        assert condition(world.live(SERVICE_MONITOR, "locked"), "Accepted") == ("False", "Rejected")
         world.put(secret("login", user="me", password="first"))
         await world.settle()
         assert "first" in world.process().config
-        assert condition(world.live(SERVICE_MONITOR, "locked"), "Ready")[0] == "True"
+        assert condition(world.live(SERVICE_MONITOR, "locked"), "Accepted")[0] == "True"
         world.put(secret("login", user="me", password="second"))
         await world.settle()
         assert "second" in world.process().config
@@ -187,7 +187,7 @@ def test_a_prometheus_that_goes_is_forgotten_and_its_monitors_are_told() -> None
         world.remove(PROMETHEUS, "main")
         await world.settle()
         assert world.inventory.memories == {}
-        assert condition(world.live(SERVICE_MONITOR, "web"), "Ready") == ("False", "NotSelected")
+        assert condition(world.live(SERVICE_MONITOR, "web"), "Accepted") == ("False", "NotSelected")
 
     settled(prometheus(), monitor())(scenario)
 
@@ -199,7 +199,7 @@ def test_a_prometheus_that_vanished_unseen_is_forgotten_when_the_listing_shows_i
         await world.inventory.cache._fill(PROMETHEUS, world.client, (None,))
         await world.settle()
         assert world.inventory.memories == {}
-        assert condition(world.live(SERVICE_MONITOR, "web"), "Ready") == ("False", "NotSelected")
+        assert condition(world.live(SERVICE_MONITOR, "web"), "Accepted") == ("False", "NotSelected")
 
     settled(prometheus(), monitor())(scenario)
 

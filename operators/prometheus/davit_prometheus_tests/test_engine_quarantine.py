@@ -17,11 +17,11 @@ def test_only_the_endpoint_that_promtool_refuses_is_left_out() -> None:
     async def scenario(world: World) -> None:
         assert world.loaded() == ["serviceMonitor/shop/mixed/0", "serviceMonitor/shop/web/0"]
         found = world.live(SERVICE_MONITOR, "mixed")
-        assert condition(found, "Ready") == ("False", "Rejected")
+        assert condition(found, "Accepted") == ("False", "Rejected")
         (binding,) = found["status"]["bindings"]
         assert binding["rejected"] == [{"path": "spec.endpoints[1]", "message": "it says BAD"}]
         assert binding["conditions"][0]["reason"] == "PartlyAccepted"
-        assert condition(world.live(SERVICE_MONITOR, "web"), "Ready")[0] == "True"
+        assert condition(world.live(SERVICE_MONITOR, "web"), "Accepted")[0] == "True"
         assert condition(world.main(), "Ready") == ("True", "AllLive")
         assert [one["name"] for one in world.main()["status"]["quarantined"]] == ["mixed"]
         assert any(notice.warning and "spec.endpoints[1]" in notice.message for notice in world.client.events)
@@ -69,8 +69,8 @@ def test_a_rule_that_names_another_group_in_its_text_spoils_only_itself() -> Non
         world.promtool._rules = quoting  # type: ignore[method-assign]
         world.put(rule("good", ("one", "down"), generation=1), rule("evil", ("one", "BAD"), generation=1))
         await world.settle()
-        assert condition(world.live(PROMETHEUS_RULE, "good"), "Ready") == ("True", "Accepted")
-        assert condition(world.live(PROMETHEUS_RULE, "evil"), "Ready") == ("False", "Rejected")
+        assert condition(world.live(PROMETHEUS_RULE, "good"), "Accepted") == ("True", "InUse")
+        assert condition(world.live(PROMETHEUS_RULE, "evil"), "Accepted") == ("False", "Rejected")
         assert not re.search(r'name: "?g0', str(world.promtool.asked))
 
     settled(prometheus())(scenario)
@@ -220,7 +220,7 @@ def test_a_job_too_large_for_any_object_spoils_only_itself() -> None:
     async def scenario(world: World) -> None:
         assert not world.errors
         assert world.jobs() == ["serviceMonitor/shop/web/0"]
-        assert condition(world.live(SERVICE_MONITOR, "huge"), "Ready") == ("False", "Rejected")
+        assert condition(world.live(SERVICE_MONITOR, "huge"), "Accepted") == ("False", "Rejected")
 
     settled(prometheus(), monitor("huge", path="/" + "x" * 1_000_000), monitor())(scenario)
 

@@ -143,18 +143,18 @@ PARTLY = Report(4, ("job",), (Fault("spec.endpoints[1]", "bad"),), ("ignored",),
 
 
 @pytest.mark.parametrize(
-    ("found", "judged", "ready"),
+    ("found", "accepted"),
     [
-        (bound([use(GOOD)]), "Current", ("True", "Accepted")),
-        (bound([use(GOOD, {})], hint="no Service"), "Current", ("True", "NoTargets")),
-        (bound([use(BAD)]), "InProgress", ("False", "Rejected")),
-        (bound([use(GOOD), use(None)]), "InProgress", ("Unknown", "NotObserved")),
-        (bound([]), "InProgress", ("False", "NotSelected")),
+        (bound([use(GOOD)]), ("True", "InUse")),
+        (bound([use(GOOD, {})], hint="no Service"), ("True", "NoTargets")),
+        (bound([use(BAD)]), ("False", "Rejected")),
+        (bound([use(GOOD), use(None)]), ("Unknown", "NotObserved")),
+        (bound([]), ("False", "NotSelected")),
     ],
 )
-def test_a_monitor_says_how_it_is(found: Manifest, judged: str, ready: tuple[str, str]) -> None:
-    assert verdict(found) == judged
-    assert condition(found, "Ready") == ready
+def test_a_monitor_says_how_it_is_and_never_holds_up_a_release(found: Manifest, accepted: tuple[str, str]) -> None:
+    assert condition(found, "Accepted") == accepted
+    assert verdict(found) == "Current"
 
 
 def test_a_binding_holds_what_became_of_the_object() -> None:
@@ -237,7 +237,7 @@ async def test_an_edit_is_told_once_it_was_looked_at_or_nobody_does_for_long() -
     assert world.client.writes == []
     world.now += PATIENCE
     assert await world.go() is None
-    assert condition(world.client.objects[SERVICE_MONITOR, Key(SHOP, "web")], "Ready") == ("Unknown", "NotObserved")
+    assert condition(world.client.objects[SERVICE_MONITOR, Key(SHOP, "web")], "Accepted") == ("Unknown", "NotObserved")
 
 
 async def test_a_status_written_as_the_monitor_goes_brings_no_ghost() -> None:

@@ -44,7 +44,7 @@ def binding_status(resource: Manifest, uses: Sequence[Use], refusals: Mapping[Ke
         _binding(use, before.get((use.key.namespace, use.key.name)), generation, now)
         for use in sorted(uses, key=lambda use: use.key)
     ]
-    conditions = merge(old.get("conditions") or (), [_ready(uses, refusals)], generation, now)
+    conditions = merge(old.get("conditions") or (), [_accepted(uses, refusals)], generation, now)
     found: Json = {"observedGeneration": generation, "conditions": conditions}
     if bindings:
         found["bindings"] = bindings
@@ -53,17 +53,18 @@ def binding_status(resource: Manifest, uses: Sequence[Use], refusals: Mapping[Ke
     return found
 
 
-def _ready(uses: Sequence[Use], refusals: Mapping[Key, str]) -> Condition:
+def _accepted(uses: Sequence[Use], refusals: Mapping[Key, str]) -> Condition:
+    """Not called Ready: kstatus waits for that, and an object that nobody selects would hold up every `helm --wait`."""
     if not uses:
         why = "; ".join(f"Alertmanager {key}: {why}" for key, why in sorted(refusals.items())[:3])
-        return Condition("Ready", "False", "NotSelected", why or "there is no Alertmanager that could select it")
+        return Condition("Accepted", "False", "NotSelected", why or "there is no Alertmanager that could select it")
     waiting = [use for use in uses if use.report is None]
     if waiting:
-        return Condition("Ready", "Unknown", "NotObserved", f"Alertmanager {waiting[0].key} has not looked at it yet")
+        return Condition("Accepted", "Unknown", "NotObserved", f"Alertmanager {waiting[0].key} has not looked at it yet")
     faults = [fault for use in uses if use.report for fault in use.report.faults]
     if faults:
-        return Condition("Ready", "False", "Rejected", describe(list(dict.fromkeys(faults))))
-    return Condition("Ready", "True", "Accepted", f"in use by {', '.join(str(use.key) for use in uses[:3])}")
+        return Condition("Accepted", "False", "Rejected", describe(list(dict.fromkeys(faults))))
+    return Condition("Accepted", "True", "InUse", f"in use by {', '.join(str(use.key) for use in uses[:3])}")
 
 
 def _binding(use: Use, before: Json | None, generation: int, now: float) -> Json:

@@ -12,6 +12,7 @@ from http import HTTPStatus
 import aiohttp
 from davit.errors import Transient
 from davit.monitoring.live import Refused
+from davit.monitoring.proof import discreet
 
 from davit_alertmanager.edition import loaded
 from davit_alertmanager.snapshot import Seen
@@ -47,7 +48,7 @@ class AlertmanagerClient:
         status, body = await self._request("POST", f"{url}/-/reload", self._timeout)
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             said = " ".join(body.decode(errors="replace").split())
-            raise Refused(said.removeprefix("failed to reload config: ")[:1000])
+            raise Refused(discreet(said.removeprefix("failed to reload config: "))[:1000])
         if status != HTTPStatus.OK:
             raise AlertmanagerError(f"{url}/-/reload: HTTP {status}")
 

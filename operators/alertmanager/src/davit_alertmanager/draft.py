@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from davit.errors import Blocked, Transient
@@ -28,7 +28,7 @@ class Draft:
     """proved: None when nothing can be made that is better than what is published.
 
     base: why the user's base configuration is not in use; nobody: why there is none; unchecked: why nothing could be asked,
-    and soon whether that should pass; faults: of the Alertmanager's own spec.
+    and soon whether that should pass; faults: of the Alertmanager's own spec; reports: what became of AlertmanagerConfigs.
     """
 
     proved: Proved | None
@@ -37,6 +37,7 @@ class Draft:
     unchecked: str = ""
     soon: bool = False
     faults: tuple[Fault, ...] = ()
+    reports: Mapping[Key, Report] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +50,17 @@ class Drafter:
     judge: Judge
 
     async def draft(self, memory: Memory, instance: Instance, *, there: bool) -> Draft:
-        """`there`: whether a configuration is published already; `Memory.reports` follows."""
+        """`there`: whether a configuration is published already."""
         configs = dict(self.inventory.selected(instance))
+        memory.chosen = frozenset(configs)
         origin, base, nobody = await self._origin(memory, instance)
         fallback = memory.origin or (None if there else Origin(NOBODY))
         if (chosen := origin or fallback) is None:
-            return Draft(None, base)
+            return Draft(None, base, reports=memory.reports)
         question, faults = await self._question(memory, instance, chosen, configs)
         found = await self._best(memory, question, fallback)
         draft = replace(found, base=base or found.base, nobody=nobody, faults=faults)
-        memory.reports = _reports(memory, instance, configs, origin, draft)
-        return draft
+        return replace(draft, reports=_reports(memory, instance, configs, origin, draft))
 
     async def _best(self, memory: Memory, question: Question, fallback: Origin | None) -> Draft:
         """The question's own base, or else the fallback."""

@@ -5,7 +5,7 @@ Everything in here can be lost at any time and is found again from the API serve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -25,6 +25,8 @@ from davit_alertmanager.edition import Edition
 from davit_alertmanager.model import Base, Contribution, Facts, Instance
 from davit_alertmanager.snapshot import Live
 
+PERSEVERANCE = 3
+"""Passes that must fail before an Alertmanager that can't be looked at holds up no word about others."""
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -63,6 +65,12 @@ class Memory:
     """Of one Alertmanager."""
 
     instance: Instance | None = None
+    failures: int = 0
+    """Passes that failed, until one did not."""
+    looked: bool = False
+    """Whether a pass came so far that its reports are what amtool says, and not only what is remembered."""
+    chosen: frozenset[Key] = frozenset()
+    """The AlertmanagerConfigs that the pass that began last takes."""
     parts: dict[Key, Part] = field(default_factory=dict)
     facts: Facts | None = None
     """Of the base that `parts` were rendered for."""
@@ -95,9 +103,16 @@ class Memory:
 class Inventory:
     """Everything of one process."""
 
-    def __init__(self, *, namespaced: bool = False) -> None:
-        """`namespaced`: without the right to see Namespaces, of which then only the names are known."""
+    def __init__(self, *, namespaced: bool = False, ours: Callable[[Manifest], bool] = lambda resource: True) -> None:
+        """`namespaced`: without the right to see Namespaces, of which then only the names are known.
+
+        ours: whether an Alertmanager is this operator's and not another's beside it.
+        """
         self.namespaced = namespaced
+        self.ours = ours
+        self.images: frozenset[str] = frozenset()
+        """Those of which provers were kept last."""
+        self._complete = False
         own = (ALERTMANAGER, ALERTMANAGER_CONFIG)
         self.cache = Cache((*own, *(() if namespaced else (NAMESPACE,))), names=(SECRET, CONFIG_MAP))
         self.memories: dict[Key, Memory] = {}
@@ -110,6 +125,19 @@ class Inventory:
     def forget(self, key: Key) -> None:
         """An Alertmanager is gone."""
         self.memories.pop(key, None)
+
+    def mains(self) -> Iterator[tuple[Key, Manifest]]:
+        """The Alertmanagers that are ours and there to stay."""
+        for key, resource in self.cache.objects(ALERTMANAGER).items():
+            if "deletionTimestamp" not in resource["metadata"] and self.ours(resource):
+                yield key, resource
+
+    def complete(self) -> bool:
+        """Whether every Alertmanager was looked at since this process began: before, nobody knows who takes what."""
+        if not self._complete:
+            known = [self.memories.get(key) for key, _ in self.mains()]
+            self._complete = all(one is not None and (one.looked or one.failures > PERSEVERANCE) for one in known)
+        return self._complete
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str]:
         """The labels of a namespace; none are known where the operator may not read namespaces."""
@@ -153,7 +181,7 @@ class Inventory:
             one
             for one, memory in self.memories.items()
             if memory.instance is None
-            or key in memory.parts
+            or key in memory.chosen
             or is_base(memory.instance, key)
             or self.takes(memory.instance, manifest)
         ]

@@ -18,7 +18,7 @@ from davit.errors import Invalid
 from davit.model import Key, Manifest
 from davit.monitoring import emit
 from davit.monitoring.assets import Assets, Ref
-from davit.monitoring.proof import culprits
+from davit.monitoring.proof import culprits, discreet
 
 from davit_alertmanager.config import assemble, contribute, foundation, render
 from davit_alertmanager.config.raw import read
@@ -218,7 +218,7 @@ def shortened(said: str, secrets: Sequence[str] = ()) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _LONG_ENOUGH:
             said = said.replace(secret, "<secret>")
-    return said[:1000] or "amtool refuses it without a word"
+    return discreet(said)[:1000] or "amtool refuses it without a word"
 
 
 def _secrets(found: Mapping[Ref, bytes]) -> list[str]:

@@ -43,7 +43,8 @@ async def controllers(host: Host) -> AsyncIterator[Sequence[Controller]]:
     """A controller for each kind, which share what they know.
 
     DAVIT_INSTANCE_SELECTOR: labels of the Alertmanagers that are ours, all when empty; DAVIT_DEPLOYMENT: the operator's own
-    Deployment, with which its provers go; DAVIT_ALERTMANAGER_REPOSITORY: where images come from. Raises `Fatal` for a selector that is none.
+    Deployment, with which its provers go; DAVIT_ALERTMANAGER_REPOSITORY: where images come from. Raises `Fatal` for a selector
+    that is none.
     """
     try:
         selector = parse_selector(os.environ.get("DAVIT_INSTANCE_SELECTOR", ""))
@@ -54,7 +55,7 @@ async def controllers(host: Host) -> AsyncIterator[Sequence[Controller]]:
         return matches(selector, resource["metadata"].get("labels") or {})
 
     repository = os.environ.get("DAVIT_ALERTMANAGER_REPOSITORY") or REPOSITORY
-    inventory = Inventory(namespaced=host.settings.namespaces is not None)
+    inventory = Inventory(namespaced=host.settings.namespaces is not None, ours=ours)
     schemas = Schemas(host.client)
     prover = Prover(host.client, OPERATOR, host.home, os.environ.get("DAVIT_DEPLOYMENT", ""), IDLE)
     judge = Judge(prover)
@@ -65,7 +66,7 @@ async def controllers(host: Host) -> AsyncIterator[Sequence[Controller]]:
         observer = Observer(host.client, alertmanager, inventory, drafter)
         operator = AlertmanagerOperator(observer, Actor(host.client, alertmanager, observer), inventory, repository)
         reconciler = Reconciler(operator, host.client, host.holds_lease, fit=schemas.fit)
-        passes = Passes(reconciler, inventory, host.wake, ours, prover.retire)
+        passes = Passes(reconciler, inventory, host.wake, prover.retire)
         configs = ConfigPasses(host.client, inventory, host.holds_lease, schemas.fit)
         if host.settings.admission_service:
             await stack.enter_async_context(serving(host.client, _admission(host), endpoints(ours), host.holds_lease))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from davit.apply import controlled_by
+from davit.errors import Invalid
 from davit.kube.client import Client
 from davit.kube.kinds import (
     NETWORK_POLICY,
@@ -24,18 +25,21 @@ from davit.monitoring.rollout import guards
 
 from davit_alertmanager.client import AlertmanagerClient, AlertmanagerError
 from davit_alertmanager.draft import Draft, Drafter
-from davit_alertmanager.edition import LIMIT, Edition, published
+from davit_alertmanager.edition import LIMIT, Edition, edition, marked_text, published
 from davit_alertmanager.inventory import Inventory, Memory
 from davit_alertmanager.manifests import CONFIG_DIR, WEB_PORT, clustered, config_secret, governing_service, selector, tls_secret
 from davit_alertmanager.manifests.stateful_set import CONTAINER
-from davit_alertmanager.model import CONFIG_FILE, Instance
+from davit_alertmanager.model import CONFIG_FILE, NOBODY, Instance
 from davit_alertmanager.snapshot import Live, Pod, Snapshot
+from davit_alertmanager.validate import validate
 
 CHILD_KINDS = (STATEFUL_SET, SECRET, SERVICE)
 SHARED_KINDS = (POD_DISRUPTION_BUDGET, NETWORK_POLICY)
 """Kinds whose objects add up: all of the namespace are looked at, ours and others'."""
 PATIENCE = 60.0
 """Seconds that a change waits for a prover before it is published unproved."""
+NOBODY_TEXT = marked_text(NOBODY.text) or ""
+"""What the first pods start with meanwhile: with a bad configuration they would not start at all."""
 SULK, LONGEST_SULK = 60.0, 3600.0
 """Seconds until a configuration that the processes refused is tried again: twice as long each time."""
 LOOK_EVERY, LOOK_SOON, STALE = 20.0, 1.0, 60.0
@@ -73,15 +77,28 @@ class Observer:
         snapshot = replace(
             self._wanted(memory, draft, written, there=there),
             children=found, pods=tuple(pods), volumes=volumes, live=memory.live, strangers=strangers,
-            foreign=there and CONFIG_FILE not in (generated or {})["data"], sharers=self._sharers(instance.key.namespace),
+            foreign=there and CONFIG_FILE not in (generated or {})["data"], sharers=tuple(self._sharers(instance.key.namespace)),
         )  # fmt: skip
         memory.is_live = settled(snapshot)
         memory.peers = min((one.seen.peers for one in memory.live.values()), default=0)
         return snapshot
 
-    def _sharers(self, namespace: str) -> tuple[Instance, ...]:
-        found = (memory.instance for memory in self.inventory.memories.values())
-        return tuple(one for one in found if one is not None and one.key.namespace == namespace)
+    def _sharers(self, namespace: str) -> Iterator[Instance]:
+        """All of the namespace, also those that this process has not looked at yet."""
+        for key, resource in sorted(self.inventory.mains(), key=lambda one: one[0]):
+            memory = self.inventory.memories.get(key)
+            known = memory.instance if memory else None
+            metadata = resource["metadata"]
+            if key.namespace != namespace:
+                continue
+            if known is not None and (known.uid, known.generation) == (metadata["uid"], metadata.get("generation")):
+                yield known
+                continue
+            try:
+                yield validate(resource)
+            except Invalid:
+                if known is not None:
+                    yield known
 
     async def _children(self, instance: Instance, resource: Manifest) -> tuple[list[Manifest], frozenset[str]]:
         """Our children, and the kinds of which somebody else has an object that ours would clash with."""
@@ -141,9 +158,12 @@ class Observer:
         if proved is not None and memory.good is not None and proved.edition.digest == memory.good.digest:
             # No checker is a better judge than the processes that run it.
             unchecked = ""
-        held = self._held(memory, draft, unchecked, there=there and (proved is None or proved.edition != written))
+        held = self._held(memory, draft, unchecked if proved is None or proved.edition != written else "")
+        if not held or not draft.unchecked:
+            # While it is held for want of a checker, less is known than was: after a restart, what amtool had refused.
+            memory.reports, memory.looked = draft.reports, True
         snapshot = Snapshot(
-            edition=proved.edition if proved and not held else written,
+            edition=proved.edition if proved and not held else written if there else edition(NOBODY_TEXT),
             base=draft.base,
             nobody=draft.nobody,
             faults=(*draft.faults, *(proved.faults if proved else ())),
@@ -155,14 +175,14 @@ class Observer:
         )
         return self._without_refused(memory, snapshot)
 
-    def _held(self, memory: Memory, draft: Draft, unchecked: str, *, there: bool) -> str:
-        """Why what is published stays for now; `there`: it is something else."""
+    def _held(self, memory: Memory, draft: Draft, unchecked: str) -> str:
+        """Why what is published stays for now; `unchecked` is empty when there is nothing to check."""
         if not draft.unchecked:
             memory.unchecked_since = None
         elif memory.unchecked_since is None:
             memory.unchecked_since = self.clock()
         waited = self.clock() - (memory.unchecked_since or 0.0)
-        if unchecked and there and draft.soon and waited < PATIENCE:
+        if unchecked and draft.soon and waited < PATIENCE:
             return f"the change is not checked yet: {unchecked}"
         if draft.proved is None:
             return f"what is published stays: {draft.base}"
@@ -192,7 +212,16 @@ def _pod(instance: Instance, manifest: Manifest) -> Pod:
     found: Mapping[str, Any] = next((one for one in statuses if one["name"] == CONTAINER), {})
     if "running" not in found.get("state", {}) or not _reads_ours(manifest):
         return Pod(manifest, "", "")
-    return Pod(manifest, found.get("containerID", ""), _url(instance, manifest.get("status", {}).get("podIP", "")))
+    address = manifest.get("status", {}).get("podIP", "") if _answers(manifest, found) else ""
+    return Pod(manifest, found.get("containerID", ""), _url(instance, address))
+
+
+def _answers(manifest: Manifest, container: Mapping[str, Any]) -> bool:
+    """Whether the process is ready and its node well: one that is not would hold up the others, and its event will come."""
+    status = manifest.get("status", {})
+    conditions = {one["type"]: one["status"] for one in status.get("conditions", ())}
+    others = any(not one.get("ready") for one in status.get("containerStatuses", ()) if one["name"] != container["name"])
+    return bool(container.get("ready")) and (conditions.get("Ready", "True") == "True" or others)
 
 
 def _reads_ours(manifest: Manifest) -> bool:

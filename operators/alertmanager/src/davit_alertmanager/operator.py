@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from davit.errors import Blocked, Invalid, Transient
+from davit.errors import Blocked, DavitError, Invalid, Transient
 from davit.model import Action, Key, Kind, Manifest, Outcome, Plan
 from davit.reconcile import Reconciler
 
@@ -65,7 +65,7 @@ async def _keep(images: Collection[str]) -> None:
     """Keeps every prover."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Passes:
     """One pass of an Alertmanager, and word to whatever it selects when something became of it.
 
@@ -75,26 +75,34 @@ class Passes:
     reconciler: Reconciler[Instance, Snapshot]
     inventory: Inventory
     wake: Callable[[Kind, Key], None]
-    ours: Callable[[Manifest], bool]
     retire: Callable[[Collection[str]], Awaitable[None]] = _keep
-    _images: frozenset[str] = field(default=frozenset())
 
     async def __call__(self, key: Key) -> float | None:
         """See `davit.reconcile.Reconciler`."""
         await self.inventory.cache.filled()
         resource = self.inventory.cache.get(ALERTMANAGER, key)
-        if resource is None or "deletionTimestamp" in resource["metadata"] or not self.ours(resource):
+        if resource is None or "deletionTimestamp" in resource["metadata"] or not self.inventory.ours(resource):
             self._gone(key)
             await self._retire()
             return None
         memory = self.inventory.memory(key)
+        if memory.instance is not None and memory.instance.uid != resource["metadata"]["uid"]:
+            self._gone(key)
+            memory = self.inventory.memory(key)
         before = _told(memory)
         try:
-            return await self.reconciler(key)
+            again = await self.reconciler(key)
+            memory.failures = 0
+            # An invalid one has nothing to say about AlertmanagerConfigs.
+            memory.looked = memory.looked or memory.unchecked_since is None
+            await self._retire()
+            return again
+        except DavitError:
+            memory.failures += 1
+            raise
         finally:
             self._measure(key, memory)
             self._tell(before, _told(memory))
-            await self._retire()
 
     def _tell(self, before: dict[Key | None, Any], after: dict[Key | None, Any]) -> None:
         """New selectors concern everything, a new report the one object."""
@@ -120,15 +128,13 @@ class Passes:
                 self.wake(ALERTMANAGER, other)
 
     async def _retire(self) -> None:
-        """Provers of images that no Alertmanager has any more go; only when all of them were looked at."""
-        known = [memory.instance.image for memory in self.inventory.memories.values() if memory.instance]
-        ours = sum(1 for one in self.inventory.cache.objects(ALERTMANAGER).values() if self.ours(one))
-        images = frozenset(known)
-        if images == self._images or len(known) < ours:
+        """Provers of images that no Alertmanager has any more go; only once all of them were looked at."""
+        images = frozenset(memory.instance.image for memory in self.inventory.memories.values() if memory.instance)
+        if images == self.inventory.images or not self.inventory.complete():
             return
         try:
             await self.retire(images)
-            self._images = images
+            self.inventory.images = images
         except (Transient, Blocked) as error:
             log.info("provers that are not needed any more are still there: %s", error)
 

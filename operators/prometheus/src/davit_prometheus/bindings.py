@@ -37,7 +37,7 @@ def binding_status(
         _binding(use, before.get((use.kind.plural, use.key.namespace, use.key.name)), generation, scraped=scraped, now=now)
         for use in sorted(uses, key=lambda use: (use.kind.plural, use.key))
     ]
-    condition = _ready(uses, refusals, hint)
+    condition = _accepted(uses, refusals, hint)
     found: Json = {
         "observedGeneration": generation,
         "conditions": merge(old.get("conditions") or (), [condition], generation, now),
@@ -49,19 +49,20 @@ def binding_status(
     return found
 
 
-def _ready(uses: Sequence[Use], refusals: Mapping[str, str], hint: str) -> Condition:
+def _accepted(uses: Sequence[Use], refusals: Mapping[str, str], hint: str) -> Condition:
+    """Not called Ready: kstatus waits for that, and an object that nobody selects would hold up every `helm --wait`."""
     if not uses:
         why = "; ".join(f"{name}: {why}" for name, why in sorted(refusals.items())[:3])
-        return Condition("Ready", "False", "NotSelected", why or "there is no Prometheus that could select it")
+        return Condition("Accepted", "False", "NotSelected", why or "there is no Prometheus that could select it")
     waiting = [use for use in uses if use.report is None]
     if waiting:
-        return Condition("Ready", "Unknown", "NotObserved", f"Prometheus {waiting[0].key} has not looked at it yet")
+        return Condition("Accepted", "Unknown", "NotObserved", f"Prometheus {waiting[0].key} has not looked at it yet")
     faults = [fault for use in uses if use.report for fault in use.report.faults]
     if faults:
-        return Condition("Ready", "False", "Rejected", describe(list(dict.fromkeys(faults))))
+        return Condition("Accepted", "False", "Rejected", describe(list(dict.fromkeys(faults))))
     if hint:
-        return Condition("Ready", "True", "NoTargets", hint)
-    return Condition("Ready", "True", "Accepted", f"in use by {', '.join(str(use.key) for use in uses[:3])}")
+        return Condition("Accepted", "True", "NoTargets", hint)
+    return Condition("Accepted", "True", "InUse", f"in use by {', '.join(str(use.key) for use in uses[:3])}")
 
 
 def _binding(use: Use, before: Json | None, generation: int, *, scraped: bool, now: float) -> Json:

@@ -69,7 +69,7 @@ class AlertmanagerConfigStatus(Model):
     """Who uses the resource, or why nobody does."""
 
     observed_generation: Integer | None = Field(default=None, description="Generation of the spec that was judged.")
-    conditions: Conditions | None = Field(default=None, description="Ready: used by every Alertmanager that selects it.")
+    conditions: Conditions | None = Field(default=None, description="Accepted: used by every Alertmanager that selects it.")
     bindings: Annotated[list[Binding], Field(json_schema_extra=by("group", "resource", "name", "namespace"))] | None = Field(
         default=None, description="Each Alertmanager that selects the resource."
     )
@@ -79,9 +79,11 @@ class AlertmanagerConfigStatus(Model):
 
 
 COLUMNS = (
-    Column("Ready", '.status.conditions[?(@.type=="Ready")].status', description="Used by every Alertmanager that selects it"),
+    Column(
+        "Accepted", '.status.conditions[?(@.type=="Accepted")].status', description="Used by every Alertmanager that selects it"
+    ),
     Column("Used by", ".status.bindings[*].name", priority=1),
-    Column("Message", '.status.conditions[?(@.type=="Ready")].message', priority=1),
+    Column("Message", '.status.conditions[?(@.type=="Accepted")].message', priority=1),
     Column("Age", ".metadata.creationTimestamp", "date"),
 )
 

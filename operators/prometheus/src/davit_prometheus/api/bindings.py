@@ -55,7 +55,7 @@ class ConfigResourceStatus(Spec):
     """Who uses the resource, or why nobody does."""
 
     observed_generation: int | None = Field(default=None, description="The generation of the spec that was judged.")
-    conditions: Conditions | None = Field(default=None, description="Ready: used by every Prometheus that selects it.")
+    conditions: Conditions | None = Field(default=None, description="Accepted: used by every Prometheus that selects it.")
     bindings: Annotated[list[Binding], Field(json_schema_extra=by("group", "resource", "name", "namespace"))] | None = Field(
         default=None, description="Each Prometheus and PrometheusAgent that selects the resource."
     )
@@ -65,8 +65,10 @@ class ConfigResourceStatus(Spec):
 
 
 COLUMNS = (
-    Column("Ready", '.status.conditions[?(@.type=="Ready")].status', description="Used by every Prometheus that selects it"),
+    Column(
+        "Accepted", '.status.conditions[?(@.type=="Accepted")].status', description="Used by every Prometheus that selects it"
+    ),
     Column("Used by", ".status.bindings[*].name", priority=1),
-    Column("Message", '.status.conditions[?(@.type=="Ready")].message', priority=1),
+    Column("Message", '.status.conditions[?(@.type=="Accepted")].message', priority=1),
     Column("Age", ".metadata.creationTimestamp", "date"),
 )
