@@ -12,6 +12,7 @@ import yaml
 from davit.errors import Blocked, Transient
 from davit.kube.kinds import CONFIG_MAP, NAMESPACE, POD, SECRET, STATEFUL_SET
 from davit.model import Key, Kind, Manifest
+from davit.monitoring.live import Refused
 from davit.monitoring.poke import ANNOTATION
 from davit.monitoring.prover import NotReady
 from davit.monitoring.sources import Sources
@@ -23,7 +24,7 @@ from davit_prometheus.actions import Actor
 from davit_prometheus.api.monitors import SERVICE_MONITOR
 from davit_prometheus.api.prometheus import PROMETHEUS, PROMETHEUS_AGENT
 from davit_prometheus.api.rules import PROMETHEUS_RULE
-from davit_prometheus.client import Pool, PrometheusError, ReloadRefused
+from davit_prometheus.client import Pool, PrometheusError
 from davit_prometheus.inventory import MAINS, MONITORS, Inventory
 from davit_prometheus.judge import Judge
 from davit_prometheus.manifests import CONFIG_DIR
@@ -145,14 +146,14 @@ class Servers:
         """From its files, all or nothing."""
         main = process.files.get(f"{CONFIG_DIR}/prometheus.yaml")
         if main is None:
-            raise ReloadRefused("no such file: prometheus.yaml")
+            raise Refused("no such file: prometheus.yaml")
         parts = [text for name, text in sorted(process.files.items()) if name in main]
         everything = main + "".join(parts)
         absent = [name for name in re.findall(rf"{TLS_ASSETS}/[\w.-]+", everything) if name not in process.files]
         if absent:
-            raise ReloadRefused(f"no such file: {absent[0]}")
+            raise Refused(f"no such file: {absent[0]}")
         if said := next((word for word in self.refused if word in everything), None):
-            raise ReloadRefused(f"failed to reload config: {said}")
+            raise Refused(f"failed to reload config: {said}")
         process.config = main
         process.rules = {
             name: group.get("limit", 0)

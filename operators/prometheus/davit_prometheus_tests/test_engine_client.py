@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 from davit.errors import Transient
-from davit_prometheus.client import Pool, PrometheusClient, PrometheusError, ReloadRefused
+from davit.monitoring.live import Refused
+from davit_prometheus.client import Pool, PrometheusClient, PrometheusError
 
 
 class Server:
@@ -54,7 +55,7 @@ async def test_a_reload_is_taken_or_refused_in_the_process_own_words(server: Ser
     await client.reload(url)
     assert server.asked == [("POST", "/prefix/-/reload", {})]
     server.answer = (500, "failed to reload config: no\n")
-    with pytest.raises(ReloadRefused, match=r"^failed to reload config: no$"):
+    with pytest.raises(Refused, match=r"^failed to reload config: no$"):
         await client.reload(url)
 
 

@@ -189,9 +189,9 @@ def test_a_process_that_refuses_the_configuration_is_asked_what_it_runs() -> Non
         def half(process: object) -> None:
             load(process)  # type: ignore[arg-type]
             if "/poison" in world.process().config:
-                from davit_prometheus.client import ReloadRefused
+                from davit.monitoring.live import Refused
 
-                raise ReloadRefused("failed to reload config: one part of it")
+                raise Refused("failed to reload config: one part of it")
 
         world.servers.load = half  # type: ignore[method-assign]
         world.put(monitor(generation=2, path="/poison"))

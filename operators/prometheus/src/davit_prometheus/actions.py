@@ -8,16 +8,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from davit.errors import Blocked, Transient
+from davit.errors import Blocked
 from davit.kube.client import Client
-from davit.kube.kinds import PERSISTENT_VOLUME_CLAIM, POD, STATEFUL_SET
+from davit.kube.kinds import PERSISTENT_VOLUME_CLAIM, STATEFUL_SET
 from davit.model import Action, Key
-from davit.monitoring.poke import poke
+from davit.monitoring.live import Pace, Refused, make_live
 from davit.monitoring.proof import discreet
 
 from davit_prometheus import metrics
 from davit_prometheus.assembly import edition
-from davit_prometheus.client import PrometheusClient, PrometheusError, ReloadRefused
+from davit_prometheus.client import PrometheusClient
 from davit_prometheus.commands import Expand, MakeLive, Orphan
 from davit_prometheus.inventory import Live, Memory
 from davit_prometheus.model import Instance
@@ -31,13 +31,6 @@ STEP, CALM = 0.06, 0.22
 one in vain costs more than waiting: the kubelet has refreshed the files after 0.1 to 0.2 s mostly."""
 LONG = 0.15
 """Seconds that a reload takes of a configuration of some hundred jobs."""
-PATIENCE = 10.0
-"""Seconds until it is given up for this pass; the kubelet refreshes files at least every 90 s by itself."""
-SURE = 3.0
-"""Seconds that a process must refuse a configuration before it is believed: until the kubelet has refreshed its files, which
-takes another poke now and then, it is the last edition that it refuses."""
-AGAIN = 2.0
-"""Seconds until the kubelet is poked once more."""
 
 
 @dataclass(slots=True)
@@ -68,7 +61,7 @@ class Actor:
         errors = [result for result in results if isinstance(result, BaseException)]
         memory.live |= {pod.uid: one for pod, one in zip(action.pods, results, strict=True) if isinstance(one, Live)}
         for error in errors:
-            if isinstance(error, ReloadRefused):
+            if isinstance(error, Refused):
                 for pod in action.pods:
                     # It may have loaded a part of it: what it runs is asked anew.
                     if memory.live.get(pod.uid) not in results:
@@ -83,30 +76,15 @@ class Actor:
 
     async def _one(self, action: MakeLive, instance: Instance, memory: Memory, pod: Pod) -> Live:
         wanted = action.configurations[pod.shard]
-        limit = self.clock() + PATIENCE
-        poked, refused, said = -AGAIN, None, "it was not asked"
-        while self.clock() < limit:
-            if self.clock() - poked >= AGAIN:
-                await poke(self.kube, POD, pod.manifest, f"{wanted.digest}-{int(self.clock() * 1000)}")
-                poked = self.clock()
-                await asyncio.sleep(CALM if memory.reload_seconds > LONG else STEP)
-            try:
-                began = self.clock()
-                await self.prometheus.reload(pod.url)
-                memory.reload_seconds = self.clock() - began
-                found = await self.observer.loaded(instance, pod, wanted, action.rules)
-            except PrometheusError as error:
-                # It may be starting: the configuration is loaded before the API answers.
-                found, said = None, str(error)
-            except ReloadRefused:
-                # Files of several volumes may be refreshed one after the other.
-                refused = refused if refused is not None else self.clock()
-                if self.clock() - refused >= SURE:
-                    raise
-                found = None
-            else:
-                refused, said = None, "the kubelet has not refreshed its files"
-            if found is not None:
-                return found
-            await asyncio.sleep(CALM if memory.reload_seconds > LONG else STEP)
-        raise Transient(f"pod {pod.name} does not run the new configuration yet: {said}", retry_after=1.0)
+        pause = CALM if memory.reload_seconds > LONG else STEP
+
+        async def reload() -> None:
+            began = self.clock()
+            await self.prometheus.reload(pod.url)
+            memory.reload_seconds = self.clock() - began
+
+        async def loaded() -> Live | None:
+            return await self.observer.loaded(instance, pod, wanted, action.rules)
+
+        pace = Pace(first=pause, step=pause)
+        return await make_live(self.kube, pod.manifest, wanted.digest, reload, loaded, pace, self.clock)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
 import aiohttp
 from davit.errors import Transient
+from davit.monitoring.live import Refused
 
 Json = dict[str, Any]
 
@@ -26,17 +27,13 @@ class PrometheusError(Transient):
     """Prometheus did not answer, or not as it should."""
 
 
-class ReloadRefused(Exception):
-    """The process looked at the configuration and did not take it; the message is its own."""
-
-
 @dataclass(frozen=True, slots=True)
 class Pool:
     """The targets of one scrape pool."""
 
     active: int
     up: int
-    errors: tuple[str, ...] = ()
+    errors: tuple[str, ...] = field(default=(), compare=False)
     """A few of the errors that targets which are down were last scraped with."""
 
 
@@ -59,10 +56,10 @@ class PrometheusClient:
         await self._http.close()
 
     async def reload(self, url: str) -> None:
-        """Load the configuration files anew; raises `ReloadRefused` with the process' reason."""
+        """Load the configuration files anew; raises `Refused` with the process' reason."""
         status, body = await self._request("POST", f"{url}/-/reload", patience=RELOAD_TIMEOUT)
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise ReloadRefused(body.decode(errors="replace").strip()[:2000])
+            raise Refused(body.decode(errors="replace").strip()[:2000])
         if status != HTTPStatus.OK:
             raise PrometheusError(f"{url}/-/reload: HTTP {status}")
 
