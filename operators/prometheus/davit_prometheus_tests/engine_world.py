@@ -24,11 +24,11 @@ from davit_prometheus.actions import Actor
 from davit_prometheus.api.monitors import SERVICE_MONITOR
 from davit_prometheus.api.prometheus import PROMETHEUS, PROMETHEUS_AGENT
 from davit_prometheus.api.rules import PROMETHEUS_RULE
-from davit_prometheus.client import Pool, PrometheusError
+from davit_prometheus.client import PrometheusError
 from davit_prometheus.inventory import MAINS, MONITORS, Inventory
 from davit_prometheus.judge import Judge
 from davit_prometheus.manifests import CONFIG_DIR
-from davit_prometheus.model import RULES, TLS_ASSETS
+from davit_prometheus.model import RULES, TLS_ASSETS, Pool
 from davit_prometheus.monitors import MonitorPasses
 from davit_prometheus.observe import Observer
 from davit_prometheus.operator import OPERATOR, Passes, PrometheusOperator

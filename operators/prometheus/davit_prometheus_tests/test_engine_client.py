@@ -8,7 +8,8 @@ import pytest
 from aiohttp import web
 from davit.errors import Transient
 from davit.monitoring.live import Refused
-from davit_prometheus.client import Pool, PrometheusClient, PrometheusError
+from davit_prometheus.client import PrometheusClient, PrometheusError
+from davit_prometheus.model import Pool
 
 
 class Server:

@@ -13,9 +13,8 @@ from davit_prometheus.api.monitors import POD_MONITOR, SERVICE_MONITOR
 from davit_prometheus.api.prometheus import PROMETHEUS
 from davit_prometheus.assembly import Configuration
 from davit_prometheus.bindings import Use, binding_status
-from davit_prometheus.client import Pool
 from davit_prometheus.inventory import Inventory, Live, Report
-from davit_prometheus.model import Fault
+from davit_prometheus.model import Fault, Pool
 from davit_prometheus.monitors import PATIENCE, SOON, UNKNOWN, MonitorPasses
 from davit_prometheus.snapshot import Pod, Snapshot
 from davit_prometheus.status import LISTED, status

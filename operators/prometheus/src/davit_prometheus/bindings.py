@@ -9,8 +9,8 @@ from typing import Any
 from davit.model import Key, Kind, Manifest
 from davit.status import Condition, merge
 
-from davit_prometheus.client import Pool
 from davit_prometheus.inventory import Report
+from davit_prometheus.model import Pool
 from davit_prometheus.status import LISTED, describe
 
 Json = dict[str, Any]

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
 import aiohttp
 from davit.errors import Transient
 from davit.monitoring.live import Refused
+
+from davit_prometheus.model import Pool
 
 Json = dict[str, Any]
 
@@ -25,16 +26,6 @@ RELOAD_TIMEOUT = 60.0
 
 class PrometheusError(Transient):
     """Prometheus did not answer, or not as it should."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """The targets of one scrape pool."""
-
-    active: int
-    up: int
-    errors: tuple[str, ...] = field(default=(), compare=False)
-    """A few of the errors that targets which are down were last scraped with."""
 
 
 class PrometheusClient:

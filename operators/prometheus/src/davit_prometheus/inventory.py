@@ -22,8 +22,7 @@ from davit_prometheus.api.rules import PROMETHEUS_RULE
 from davit_prometheus.api.scrapeconfig import SCRAPE_CONFIG
 from davit_prometheus.assembly import Block, Configuration, RuleMap
 from davit_prometheus.choice import chosen
-from davit_prometheus.client import Pool
-from davit_prometheus.model import Fault, Instance, Json, Rendered
+from davit_prometheus.model import Fault, Instance, Json, Pool, Rendered
 
 SCRAPED = (SERVICE_MONITOR, POD_MONITOR, PROBE, SCRAPE_CONFIG)
 """The kinds whose objects become jobs, in the order of their jobs."""

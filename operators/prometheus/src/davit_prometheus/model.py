@@ -216,3 +216,13 @@ class Top:
     faults: tuple[Fault, ...] = ()
     ignored: tuple[str, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The targets of one scrape pool."""
+
+    active: int
+    up: int
+    errors: tuple[str, ...] = field(default=(), compare=False)
+    """A few of the errors that targets which are down were last scraped with."""

@@ -40,12 +40,12 @@ from davit_prometheus.assembly import (
     rule_maps,
     rules_pattern,
 )
-from davit_prometheus.client import Pool, PrometheusClient, PrometheusError
+from davit_prometheus.client import PrometheusClient, PrometheusError
 from davit_prometheus.config.server import references, render_server
 from davit_prometheus.inventory import SCRAPED, Inventory, Live, Memory, ObjectId, Part
 from davit_prometheus.judge import Judge, Proved
 from davit_prometheus.manifests import CONFIG_KEY, SHARD_LABEL, WEB_PORT, child_labels, governing_service_name, selector
-from davit_prometheus.model import Fault, Instance, Top
+from davit_prometheus.model import Fault, Instance, Pool, Top
 from davit_prometheus.parts import counts, homes, part, part_references, quarantined, report, rule_file, total, with_rule_files
 from davit_prometheus.published import Edition, published
 from davit_prometheus.snapshot import Pod, Snapshot

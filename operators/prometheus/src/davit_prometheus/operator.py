@@ -14,10 +14,9 @@ from davit.reconcile import Reconciler
 
 from davit_prometheus import metrics, plan, status, validate
 from davit_prometheus.actions import Actor
-from davit_prometheus.client import Pool
 from davit_prometheus.inventory import MONITORS, Inventory, Memory, ObjectId, Report
 from davit_prometheus.manifests.stateful_set import problems
-from davit_prometheus.model import Instance, Selection
+from davit_prometheus.model import Instance, Pool, Selection
 from davit_prometheus.observe import Observer
 from davit_prometheus.snapshot import Snapshot
 

@@ -17,11 +17,10 @@ from davit_prometheus.api.monitors import POD_MONITOR, PROBE, SERVICE_MONITOR, P
 from davit_prometheus.api.rules import PROMETHEUS_RULE, PrometheusRuleSpec
 from davit_prometheus.api.scrapeconfig import SCRAPE_CONFIG, ScrapeConfigSpec
 from davit_prometheus.assembly import BUCKET_LIMIT, LIVE, RULES_LIMIT, block, digest_of
-from davit_prometheus.client import Pool
 from davit_prometheus.config import jobs, rules
 from davit_prometheus.inventory import ObjectId, Part, Report
 from davit_prometheus.judge import Proved
-from davit_prometheus.model import Fault, Instance, Json
+from davit_prometheus.model import Fault, Instance, Json, Pool
 
 ENDPOINTS = {"ServiceMonitor": "spec.endpoints[{}]", "PodMonitor": "spec.podMetricsEndpoints[{}]"}
 """Where the job with a number at the end of its name comes from; other kinds have one job, of their spec."""
