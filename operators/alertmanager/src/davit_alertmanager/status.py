@@ -53,15 +53,20 @@ def _counts(instance: Instance, snapshot: Snapshot) -> dict[str, int]:
 
 
 def _config(instance: Instance, snapshot: Snapshot, old: Json, now: float) -> Json:
-    kept: Json = {key: old[key] for key in ("live", "generation", "liveAt") if key in old}
+    kept: Json = {key: old[key] for key in ("live", "observedGeneration", "loadedAt") if key in old}
     if snapshot.edition is None:
         return {**({"digest": old["digest"]} if "digest" in old else {}), **kept}
     digest = snapshot.edition.digest
     if snapshot.behind or not any(snapshot.runs(pod) for pod in snapshot.pods):
         return {"digest": digest, **kept}
-    generation = old.get("generation", instance.generation) if _doubtful(snapshot) else instance.generation
-    same = old.get("live") == digest and old.get("liveAt")
-    return {"digest": digest, "live": digest, "generation": generation, "liveAt": old["liveAt"] if same else timestamp(now)}
+    generation = old.get("observedGeneration", instance.generation) if _doubtful(snapshot) else instance.generation
+    same = old.get("live") == digest and old.get("loadedAt")
+    return {
+        "digest": digest,
+        "live": digest,
+        "observedGeneration": generation,
+        "loadedAt": old["loadedAt"] if same else timestamp(now),
+    }
 
 
 def _doubtful(snapshot: Snapshot) -> bool:

@@ -24,6 +24,7 @@ from davit_prometheus.api.rules import PROMETHEUS_RULE
 from davit_prometheus.api.scrapeconfig import SCRAPE_CONFIG
 from davit_prometheus.assembly import digest_of
 from davit_prometheus.config import jobs, rules
+from davit_prometheus.config.server import render_server
 from davit_prometheus.inventory import Memory
 from davit_prometheus.judge import Judge
 from davit_prometheus.manifests.stateful_set import ignored, problems
@@ -86,7 +87,8 @@ async def check_prometheus(manifest: Manifest) -> Iterable[str]:
     instance = validate.validate(manifest)
     if found := problems(instance):
         raise Invalid(*found)
-    return (*unknown(instance.unknown), *instance.ignored, *ignored(instance))
+    top = render_server(instance.scope, Assets())
+    return (*unknown(instance.unknown), *instance.ignored, *ignored(instance), *top.ignored)
 
 
 async def check_monitor(manifest: Manifest) -> Iterable[str]:

@@ -42,9 +42,10 @@ def _facts(instance: Instance, snapshot: Snapshot, old: Json, generation: int, n
         "shards": scope.shards,
         "shardStatuses": shards,
         "selector": ",".join(f"{key}={value}" for key, value in sorted(selector(scope).items())),
-        "config": _config(snapshot, old.get("config") or {}, generation, now),
     }
-    lists = {
+    lists: Json = {
+        # Absent, not empty: server-side apply would make null of a map that loses all its fields.
+        "config": _config(snapshot, old.get("config") or {}, generation, now),
         "quarantined": [*_quarantined(snapshot)][:LISTED],
         "ignored": list(dict.fromkeys((*instance.ignored, *snapshot.ignored)))[:LISTED],
         "unknown": list(instance.unknown)[:LISTED],

@@ -383,8 +383,8 @@ class ConfigurationStatus(Model):
 
     digest: str | None = Field(default=None, description="SHA-256 of the configuration that is written, its first digits.")
     live: str | None = Field(default=None, description="The same of the configuration that every ready pod has loaded.")
-    live_at: str | None = Field(default=None, description="When it became so.", json_schema_extra={"format": "date-time"})
-    generation: Integer | None = Field(default=None, description="Generation of the spec that the loaded one is of.")
+    loaded_at: str | None = Field(default=None, description="When it became so.", json_schema_extra={"format": "date-time"})
+    observed_generation: Integer | None = Field(default=None, description="Generation of the spec that the loaded one is of.")
 
 
 class Quarantined(Model):
