@@ -300,6 +300,5 @@ def test_a_configuration_that_its_user_writes_is_left_as_it_is() -> None:
         assert (SECRET, Key(SHOP, "prometheus-main")) in world.client.objects
         assert condition(world.main(), "Ready") == ("True", "Unmanaged")
         assert condition(world.main(), "ConfigLive") == ("Unknown", "Unmanaged")
-        assert "config" not in world.main()["status"]
 
     settled(prometheus(), monitor())(scenario)

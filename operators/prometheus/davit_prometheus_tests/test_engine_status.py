@@ -304,3 +304,8 @@ async def test_of_many_pods_only_a_few_are_read() -> None:
     await world.go()
     assert len(reads) <= 5
     assert "50 Pod(s) match, but none has a port named other; there is web" in str(world.status["conditions"])
+
+
+def test_of_a_configuration_that_its_user_writes_nothing_is_said_not_even_an_empty_map() -> None:
+    found = told(settled(children=[stateful_set(1)], foreign=True))
+    assert "config" not in found["status"]
