@@ -67,7 +67,7 @@ class Kind:
 
 
 def _monitor(crd: Crd, spec: Mapping[str, Any]) -> Kind:
-    conditions = {"Ready": _USED.format("Prometheus")}
+    conditions = {"Accepted": _USED.format("Prometheus")}
     return Kind(crd, "prometheus-operator", spec, conditions)
 
 
@@ -158,7 +158,7 @@ KINDS = (
             "route": {"receiver": "team", "groupBy": ["alertname"]},
             "receivers": [{"name": "team", "webhookConfigs": [{"url": "https://alerts.example.com"}]}],
         },
-        conditions={"Ready": _USED.format("Alertmanager")},
+        conditions={"Accepted": _USED.format("Alertmanager")},
         whole=alertmanager_config_beta.crd_manifest,
     ),
 )

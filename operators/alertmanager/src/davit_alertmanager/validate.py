@@ -51,7 +51,9 @@ def validate(resource: Manifest, repository: str = REPOSITORY) -> Instance:
     except Invalid as error:
         found += error.problems
     try:
-        image = pods.image(given, repository, (spec.version or "").strip() or DEFAULT_VERSION)
+        # Unlike prometheus-operator, which asks for the tag 0.33.1 then, and there is none.
+        wanted = (spec.version or "").strip() or DEFAULT_VERSION
+        image = pods.image(given, repository, wanted if wanted.startswith("v") else f"v{wanted}")
     except Invalid as error:
         found += error.problems
     if found:
