@@ -108,3 +108,10 @@ def test_python_warnings_are_lines_too(stream: io.StringIO) -> None:
     (line,) = lines(stream)
     assert "old way" in line["msg"]
     assert line["level"] == "warning"
+
+
+def test_an_attempt_of_kopf_that_is_repeated_is_no_error(stream: io.StringIO) -> None:
+    log = logging.getLogger("kopf._cogs.clients.watching")
+    log.error("Request attempt #1 failed; will retry: 429")
+    log.error("Request attempt #9 failed; giving up")
+    assert [line["level"] for line in lines(stream)] == ["warning", "error"]

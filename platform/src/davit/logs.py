@@ -35,12 +35,20 @@ def setup(level: str = "INFO", stream: TextIO | None = None) -> None:
     """Send all logs, Python warnings too, to `stream` (standard error) as JSON lines; tame the libraries."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines())
+    handler.addFilter(_mild)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.captureWarnings(True)
     for name, minimum in _LEVELS.items():
         logging.getLogger(name).setLevel(minimum)
+
+
+def _mild(record: logging.LogRecord) -> bool:
+    """kopf calls each failed attempt an error, also the 429 of a CRD's storage that begins anew, and tries again."""
+    if record.name.startswith("kopf.") and "will retry" in record.getMessage():
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+    return True
 
 
 @contextmanager
