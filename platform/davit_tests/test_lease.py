@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -244,6 +245,22 @@ def test_taken_by_force_it_is_lost_at_once() -> None:
     assert faketime.run(scenario()) <= 2 * RETRY
 
 
+def test_given_back_even_if_a_renewal_was_cut_off_under_way() -> None:
+    """Its answer was not read, but the API server may have carried it out: the resourceVersion in hand is old."""
+
+    async def scenario() -> None:
+        client = FakeClient()
+        one = lease(client, "one")
+        await one.acquire()
+        written = deepcopy(client.objects[LEASE, KEY])
+        written["spec"]["renewTime"] = "2026-11-21T10:00:00.000000Z"
+        await client.replace(LEASE, written)
+        await one.release()
+        assert holder(client) == ""
+
+    faketime.run(scenario())
+
+
 def test_given_back_it_is_free_at_once() -> None:
     async def scenario() -> None:
         client = FakeClient()
@@ -301,12 +318,16 @@ def test_a_renewal_counts_from_when_it_was_sent() -> None:
     faketime.run(scenario())
 
 
-def test_trouble_at_the_end_is_no_reason_to_fail(caplog: pytest.LogCaptureFixture) -> None:
+def test_trouble_at_the_end_is_no_reason_to_fail(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gone(*_: object) -> None:
+        raise Transient("gone")
+
     async def scenario() -> None:
         client = FakeClient()
         one = lease(client, "one")
         await one.acquire()
         client.fail_write(1, before=True, error=Transient("gone"))
+        monkeypatch.setattr(client, "get", gone)
         await one.release()
 
     faketime.run(scenario())

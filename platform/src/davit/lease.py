@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from davit.errors import DavitError, Fatal
+from davit.errors import DavitError, Fatal, Transient
 from davit.kube.client import Client
 from davit.model import Key, Kind, Manifest
 
@@ -136,12 +136,19 @@ class Lease:
         if not self.held() or self._lease is None:
             return
         self._renewed_at = -math.inf
-        body = {**self._lease, "spec": {**self._lease["spec"], "holderIdentity": ""}}
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT):
-                await self._client.replace(LEASE, body)
+                try:
+                    await self._hand_back(self._lease)
+                except Transient:
+                    # A renewal that was cut off under way may have been carried out: look at what there is.
+                    await self._hand_back(await self._client.get(LEASE, self._key))
         except (DavitError, TimeoutError) as error:
             log.warning("the lease was not given back, a standby waits for it to expire: %s", error)
+
+    async def _hand_back(self, lease: Manifest | None) -> None:
+        if lease is not None and lease["spec"].get("holderIdentity") == self._identity:
+            await self._client.replace(LEASE, {**lease, "spec": {**lease["spec"], "holderIdentity": ""}})
 
     async def _attempt(self) -> bool:
         """Take or renew the lease if it is to be had; trouble is logged when it changes, and survived."""
