@@ -34,7 +34,7 @@ def pod(name: str = "p0", *, running: bool = True, url: str = "http://p0", **sta
 
 
 def stateful_set(available: int = 1, updated: int = 1) -> Manifest:
-    said = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": updated, "availableReplicas": available}
+    said = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": updated, "readyReplicas": available}
     return {"kind": "StatefulSet", "metadata": {"name": "prometheus-k8s", "generation": 1}, "status": said}
 
 

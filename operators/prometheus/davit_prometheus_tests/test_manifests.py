@@ -274,3 +274,16 @@ def test_no_default_that_the_user_did_not_ask_for_takes_memory() -> None:
     assert "resources" not in container(made(CONTEXT))
     given = {"requests": {"memory": "1Gi"}}
     assert container(made({"resources": given}))["resources"] == given
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ({}, None),
+        ({"replicas": 2}, 35),
+        ({"replicas": 2, "scrapeInterval": "1s"}, 6),
+        ({"replicas": 2, "minReadySeconds": 0}, None),
+    ],
+)
+def test_the_next_of_several_pods_waits_until_the_last_has_scraped(given: dict[str, Any], seconds: int | None) -> None:
+    assert made(given)["spec"].get("minReadySeconds") == seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -180,6 +181,13 @@ def _nearest(selector: LabelSelector, found: list[Manifest]) -> str:
     """The candidate that misses least, in words."""
     if not found:
         return ": there is none at all"
-    reasons = [(why_not(selector, one["metadata"].get("labels") or {}), one["metadata"]["name"]) for one in found]
-    why, name = min(reasons, key=lambda one: (one[0].count(";"), one[1]))
-    return f"; the nearest is {name}: {why}"
+    return "; the nearest is {1}: {0}".format(*min(_distance(selector, one) for one in found)[-2:])
+
+
+def _distance(selector: LabelSelector, manifest: Manifest) -> tuple[int, float, str, str]:
+    """How much a candidate misses: conditions, then how unlike its values are; and the words for it, and its name."""
+    labels = manifest["metadata"].get("labels") or {}
+    why = why_not(selector, labels)
+    wanted = selector.match_labels or {}
+    likeness = sum(difflib.SequenceMatcher(None, value, labels.get(key, "")).ratio() for key, value in wanted.items())
+    return why.count(";"), -likeness, why, manifest["metadata"]["name"]

@@ -59,7 +59,8 @@ def _shard(instance: Instance, snapshot: Snapshot, number: int) -> Json:
     found = next((one for one in snapshot.children if one["kind"] == "StatefulSet" and one["metadata"]["name"] == name), None)
     said = (found or {}).get("status") or {}
     current = (found or {}).get("metadata", {}).get("generation") == said.get("observedGeneration")
-    ready = int(said.get("availableReplicas", 0)) if current else 0
+    # Not availableReplicas: minReadySeconds is for the pace of a roll.
+    ready = int(said.get("readyReplicas", 0)) if current else 0
     return {
         "shardID": str(number),
         "replicas": int(said.get("replicas", 0)),

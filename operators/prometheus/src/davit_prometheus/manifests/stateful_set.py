@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from davit.errors import Invalid, Problem
 from davit.model import Manifest
 from davit.monitoring import pods, web, workload
+from davit.monitoring.units import parse_duration
 from davit.monitoring.versions import Gate
 
 from davit_prometheus.manifests import (
@@ -32,6 +33,8 @@ CONTAINERS = (CONTAINER, thanos.CONTAINER)
 """The names of our own containers."""
 GRACE = 600
 """Seconds to stop: Prometheus writes what it has in memory first."""
+_DISCOVERY = 5
+"""Seconds that Prometheus takes to discover targets; source: discovery/manager.go and scrape/manager.go, 5 s each at most."""
 _ZONE = "topology.kubernetes.io/zone"
 
 
@@ -105,13 +108,20 @@ def _assemble(instance: Instance, spec: Json, shard: int, body: Json, storage: w
     labels, annotations = workload.inherited(given, child_labels(scope), selector)
     return workload.stateful_set(
         metadata(instance, stateful_set_name(scope, shard), labels, annotations),
-        spec,
+        _patient(instance, spec),
         replicas=scope.replicas,
         service=spec.get("serviceName", governing_service_name(scope)),
         selector=selector,
         template={"metadata": pods.template_metadata(spec, str(scope.version), selector, CONTAINER), "spec": body},
         claims=storage.claims,
     )
+
+
+def _patient(instance: Instance, spec: Json) -> Json:
+    """A pod of several is given the time to discover and scrape everything once before the next one is replaced."""
+    if instance.scope.replicas < 2 or "minReadySeconds" in spec:
+        return spec
+    return {**spec, "minReadySeconds": _DISCOVERY + math.ceil(parse_duration(instance.scrape_interval) / 1000)}
 
 
 def _container(instance: Instance, spec: Json, gate: Gate, plan: Compaction, mounts: list[Json]) -> Json:
