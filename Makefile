@@ -113,7 +113,7 @@ lock: $(STAMP) ## Resolve the requirements anew
 	  --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-header -o $$f.txt $$f.in; done
 
 .PHONY: bench
-bench: $(STAMP) ## Timings, side by side with a bare StatefulSet; WRITE=docs/figures.md keeps the table
+bench: $(STAMP) ## Timings, side by side with a bare StatefulSet and with prometheus-operator; WRITE=docs/figures.md keeps the table
 	$(PY) -m ci.cluster up
 	$(PY) -m ci.images load
 	$(PY) -m ci.tools build kwok

@@ -15,7 +15,7 @@ import pytest
 from e2e.support import release
 from e2e.support.cluster import EtcdCluster
 from e2e.support.helm import Helm, find
-from e2e.support.installation import Installation
+from e2e.support.installation import COMPONENT, PRODUCTS, Installation
 from e2e.support.kinds import NAMESPACE
 from e2e.support.kube import Kube
 from e2e.support.logs import Follower, unexpected
@@ -100,23 +100,31 @@ def helm(settings: Settings) -> Helm:
 
 
 @pytest.fixture(scope="session")
-def installation(settings: Settings, kube: Kube, helm: Helm, testrun_uid: str) -> Iterator[Installation]:
-    """The operator through `helm install`, once for all workers of a run."""
-    operator = Installation(kube, settings.namespace, settings.patience)
+def operators(settings: Settings, kube: Kube, helm: Helm, testrun_uid: str) -> Iterator[dict[str, Installation]]:
+    """All operators through `helm install`, once for all workers of a run; by product."""
+    found = {product: Installation(kube, settings.namespace, settings.patience, product) for product in PRODUCTS}
     with _once(f"installed-{testrun_uid}") as first:
         if first:
-            _as_the_chart_says(operator, helm, settings)
-        operator.wait_ready()
-    yield operator
+            _as_the_chart_says(found, helm, settings)
+        for operator in found.values():
+            if operator.exists():
+                operator.wait_ready()
+    yield found
     _wait_for_namespaces(kube, settings)
     if settings.mode == "remove" and not os.environ.get("PYTEST_XDIST_WORKER"):
         release.uninstall(helm, settings)
 
 
 @pytest.fixture(scope="session")
-def operator_log(settings: Settings, kube: Kube, installation: Installation) -> Iterator[Follower]:
-    """The log of all replicas and restarts of the operator during the session."""
-    follower = Follower(kube, settings.namespace, installation.labels)
+def installation(operators: dict[str, Installation]) -> Installation:
+    """The etcd operator."""
+    return operators["etcd"]
+
+
+@pytest.fixture(scope="session")
+def operator_log(settings: Settings, kube: Kube, operators: dict[str, Installation]) -> Iterator[Follower]:
+    """The log of all replicas and restarts of all operators during the session."""
+    follower = Follower(kube, settings.namespace, COMPONENT)
     follower.start()
     yield follower
     follower.stop()
@@ -157,20 +165,29 @@ def cluster(sandbox: Sandbox, settings: Settings) -> EtcdCluster:
 
 
 @pytest.fixture
-def restored_operator(installation: Installation, settings: Settings, helm: Helm) -> Iterator[Installation]:
-    """For tests that stop, scale or replace the operator: afterwards it is as the chart says again."""
-    yield installation
-    _as_the_chart_says(installation, helm, settings)
+def restored_operator(restored_operators: dict[str, Installation]) -> Installation:
+    """For tests that stop, scale or replace the etcd operator: afterwards it is as the chart says again."""
+    return restored_operators["etcd"]
 
 
-def _as_the_chart_says(installation: Installation, helm: Helm, settings: Settings) -> None:
-    """One replica of the release's own version, whatever was there before."""
-    if installation.exists():
-        # Helm would find the replicas in another owner's hands, unless they are what it wants.
-        installation.scale(1, wait=False)
+@pytest.fixture
+def restored_operators(operators: dict[str, Installation], settings: Settings, helm: Helm) -> Iterator[dict[str, Installation]]:
+    """The same for all operators, by product."""
+    yield operators
+    _as_the_chart_says(operators, helm, settings)
+
+
+def _as_the_chart_says(operators: dict[str, Installation], helm: Helm, settings: Settings) -> None:
+    """One replica each of the release's own version, whatever was there before."""
+    for operator in operators.values():
+        if operator.exists():
+            # Helm would find the replicas in another owner's hands, unless they are what it wants.
+            operator.scale(1, wait=False)
     if settings.mode != "installed":
         release.install(helm, settings)
-    installation.renew()
+    for operator in operators.values():
+        if operator.exists():
+            operator.renew()
 
 
 @contextmanager

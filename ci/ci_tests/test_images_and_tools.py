@@ -225,3 +225,12 @@ def test_no_registry_host_is_committed() -> None:
     for file in CI.rglob("*"):
         if file.is_file() and "__pycache__" not in file.parts:
             assert not [host for host in hosts if host in file.read_text(errors="replace")], file
+
+
+def test_the_peer_is_built_from_the_module_of_the_differential_tests_and_only_when_named() -> None:
+    peer, own = TOOLS["prometheus-operator-peer"], TOOLS["prometheus-operator"]
+    assert peer.source == own.source
+    assert peer.version == own.version
+    assert peer.folder != own.folder
+    assert f"quay.io/prometheus-operator/prometheus-operator:{peer.version}" == table.PEER
+    assert not {"prometheus-operator-peer", "prometheus-config-reloader"} & set(loadable(images()))

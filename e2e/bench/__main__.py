@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from e2e.bench import clusters, footprint, planning, pretend
+from e2e.bench import clusters, footprint, monitoring, planning, pretend
 from e2e.bench.clusters import Bench
 from e2e.bench.report import Result, table
 from e2e.support.installation import Installation
@@ -21,6 +21,12 @@ from e2e.support.kube import Kube
 from e2e.support.settings import NotConfigured, load
 
 PEERS = {"statefulset": "bare StatefulSet"}
+ONLY = ("create", "kill", "grow", "volume", "leader", "upgrade", "idle", "fleet", "plan", *monitoring.PARTS)
+
+SAYING = {
+    PEERS["statefulset"]: "etcd: the peer is a bare StatefulSet with a static member list, the same image, probes and hardening.",
+    monitoring.TITLE: "Prometheus: the peer is set up as its own example is, without limits; one runs at a time.",
+}
 
 
 def main() -> int:
@@ -34,15 +40,21 @@ def main() -> int:
     kube = Kube(settings.kubeconfig)
     operator = Installation(kube, settings.namespace, settings.patience)
     bench = Bench(kube, settings, settings.traffic_image or operator.image, asked.repeat)
-    results: list[Result] = []
+    title = PEERS[asked.peer]
+    tables: dict[str, list[Result]] = {}
+
+    def add(peer: str, some: list[Result]) -> None:
+        tables.setdefault(peer, []).extend(some)
+        print(table(tables[peer], peer), flush=True)
+
     for name, measure in measures(bench, operator, asked.clusters).items():
-        if asked.only and name not in asked.only:
-            continue
-        print(f"{name} ...", flush=True)
-        results += measure()
-        print(table(results, PEERS[asked.peer]), flush=True)
+        if not asked.only or name in asked.only:
+            print(f"{name} ...", flush=True)
+            add(title, measure())
+    for some in monitoring.measure(bench, asked.only or list(monitoring.PARTS)):
+        add(monitoring.TITLE, some)
     if asked.write:
-        asked.write.write_text(document(results, PEERS[asked.peer], kube))
+        asked.write.write_text(document(tables, kube))
     return 0
 
 
@@ -52,7 +64,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--peer", choices=PEERS, default="statefulset", help="what to compare with")
     parser.add_argument("--repeat", type=int, default=3, help="measurements of each kind; the median is shown")
     parser.add_argument("--clusters", type=int, default=100, help="clusters on pretend nodes")
-    parser.add_argument("--only", nargs="*", metavar="NAME", help="of: create kill grow volume leader upgrade idle fleet plan")
+    parser.add_argument("--only", nargs="*", metavar="NAME", help=f"of: {' '.join(ONLY)}")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the table as a markdown page")
     return parser.parse_args()
 
@@ -72,16 +84,16 @@ def measures(bench: Bench, operator: Installation, count: int) -> dict[str, Call
     }
 
 
-def document(results: list[Result], peer: str, kube: Kube) -> str:
-    """The page for the docs: where and when it was measured, and the table."""
+def document(tables: dict[str, list[Result]], kube: Kube) -> str:
+    """The page for the docs: where and when it was measured, and a table for each peer."""
     nodes = kube.all(NODE)
     version = nodes[0]["status"]["nodeInfo"]["kubeletVersion"] if nodes else "unknown"
+    said = "\n\n".join(f"{SAYING[peer]}\n\n{table(results, peer)}" for peer, results in tables.items())
     return (
         "# Benchmarks\n\n"
         f"Measured {datetime.now(UTC):%Y-%m-%d} with `python -m e2e.bench` on Kubernetes {version}, {len(nodes)} node(s), "
         f"{os.cpu_count()} cores for everything. Images are present. Medians with the range of n measurements; both columns "
-        f"in the same run. The peer is a {peer} with a static member list, the same image, probes and hardening.\n\n"
-        f"{table(results, peer)}\n"
+        f"in the same run.\n\n{said}\n"
     )
 
 

@@ -1,8 +1,8 @@
-"""The installed operator: found by its labels, stopped, killed and started as an administrator or a fault would."""
+"""An installed operator: found by its labels, stopped, killed and started as an administrator or a fault would."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from signal import SIGKILL
 
 from e2e.support import signals
@@ -11,17 +11,24 @@ from e2e.support.kube import Json, Kube, dig, pod_ready
 from e2e.support.sandbox import Sandbox
 from e2e.support.wait import until
 
-LABELS = {"app.kubernetes.io/name": "etcd-operator", "app.kubernetes.io/component": "operator"}
+PRODUCTS = ("etcd", "prometheus", "alertmanager")
+COMPONENT = {"app.kubernetes.io/component": "operator"}
+"""What the pods of all our operators have."""
 
 
 @dataclass(frozen=True)
 class Installation:
-    """The etcd operator's Deployment in its namespace."""
+    """The Deployment of a product's operator in its namespace."""
 
     kube: Kube
     namespace: str
     patience: float = 1.0
-    labels: dict[str, str] = field(default_factory=lambda: dict(LABELS))
+    product: str = "etcd"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """By which it is found."""
+        return {"app.kubernetes.io/name": f"{self.product}-operator", **COMPONENT}
 
     def deployment(self) -> Json:
         """The one Deployment with our labels."""
@@ -93,7 +100,7 @@ class Installation:
     def holder(self) -> str:
         """Which pod holds the Lease, empty when none does."""
         leases = self.kube.all(LEASE, self.namespace)
-        mine = [lease for lease in leases if "etcd" in lease["metadata"]["name"]]
+        mine = [lease for lease in leases if f"{self.product}-operator" in lease["metadata"]["name"]]
         identity = str(dig(mine[0], "spec", "holderIdentity") or "") if mine else ""
         names = [str(pod["metadata"]["name"]) for pod in self.pods()]
         return next((name for name in names if name in identity), "")

@@ -43,9 +43,10 @@ class Kube:
         body: object = None,
         content_type: str = "application/json",
         timeout: float = 30.0,
+        accept: str = "application/json, */*",
     ) -> bytes:
         """One request; the body of a good answer, else ApiError or Unreachable."""
-        response = self._send(method, path, query, body, content_type, timeout)
+        response = self._send(method, path, query, body, content_type, timeout, accept)
         try:
             data: bytes = response.read()
         except urllib3.exceptions.HTTPError as error:
@@ -62,8 +63,9 @@ class Kube:
         body: object,
         content_type: str,
         timeout: float,
+        accept: str = "application/json, */*",
     ) -> Any:
-        headers = {"Accept": "application/json, */*", "Content-Type": content_type}
+        headers = {"Accept": accept, "Content-Type": content_type}
         call = self._api.param_serialize(
             method,
             path,
@@ -96,6 +98,12 @@ class Kube:
         found = _json(self.request("GET", kind.path(namespace), {"labelSelector": selector or None}, timeout=60.0))
         items: list[Json] = found["items"]
         return sorted(items, key=lambda item: str(item["metadata"]["name"]))
+
+    def versions(self, kind: Kind, namespace: str) -> dict[str, str]:
+        """The resourceVersions of all objects of a kind by name, without their contents."""
+        accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+        found = _json(self.request("GET", kind.path(namespace), accept=accept))
+        return {item["metadata"]["name"]: item["metadata"]["resourceVersion"] for item in found["items"]}
 
     def create(self, kind: Kind, manifest: Json, *, dry_run: bool = False) -> Json:
         """Create, or with `dry_run` only ask whether it would be admitted."""

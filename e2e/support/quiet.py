@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from e2e.support.kinds import CONFIG_MAP, ETCD_CLUSTER, EVENT, PDB, POD, PVC, SERVICE, STATEFUL_SET
+from e2e.support.kinds import CONFIG_MAP, ETCD_CLUSTER, EVENT, PDB, POD, PVC, SERVICE, STATEFUL_SET, Kind
 from e2e.support.kube import Json, Kube, dig
 
 WATCHED = (ETCD_CLUSTER, STATEFUL_SET, SERVICE, PDB, PVC, POD, CONFIG_MAP, EVENT)
 
 
-def versions(kube: Kube, namespace: str) -> dict[str, str]:
+def versions(kube: Kube, namespace: str, kinds: Sequence[Kind] = WATCHED) -> dict[str, str]:
     """Resource versions of everything in a namespace: equal twice means that nobody wrote."""
     return {
         f"{kind.plural}/{item['metadata']['name']}": str(item["metadata"]["resourceVersion"])
-        for kind in WATCHED
+        for kind in kinds
         for item in kube.all(kind, namespace)
     }
 

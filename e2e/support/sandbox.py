@@ -18,6 +18,7 @@ from e2e.support.kinds import (
     ENDPOINT_SLICE,
     ETCD_CLUSTER,
     EVENT,
+    MONITORING_KINDS,
     NAMESPACE,
     PDB,
     POD,
@@ -35,7 +36,7 @@ RESTRICTED = {
     "pod-security.kubernetes.io/enforce-version": "latest",
     "pod-security.kubernetes.io/warn": "restricted",
 }
-EVIDENCE = (ETCD_CLUSTER, POD, STATEFUL_SET, PVC, SERVICE, PDB, ENDPOINT_SLICE, EVENT)
+EVIDENCE = (ETCD_CLUSTER, *MONITORING_KINDS, POD, STATEFUL_SET, PVC, SERVICE, PDB, ENDPOINT_SLICE, EVENT)
 HELPER = {"app.kubernetes.io/name": "davit-e2e-helper"}
 SCRIPTS = Path(__file__).parent / "pod"
 USER = 65532

@@ -28,6 +28,8 @@ class Settings:
     DAVIT_E2E_HELM: a Helm 4 binary; default `python -m ci.tools path helm4`.
     DAVIT_E2E_VALUES: further values files for the chart, separated by ':'.
     DAVIT_E2E_VERSIONS: three etcd versions that can be upgraded from one to the next, oldest first.
+    DAVIT_E2E_PROMETHEUS, DAVIT_E2E_ALERTMANAGER: two versions of each, the older first.
+    DAVIT_E2E_WITNESS_IMAGE: what is scraped and notified, ci/images/toolbox; it must be on the nodes.
     DAVIT_E2E_TRAFFIC_IMAGE: any image with python3; default the operator's own.
     DAVIT_E2E_AUDIT_LOG: the API server's audit log, where the test process can read it.
     DAVIT_E2E_ARTIFACTS: where failed tests leave what they saw.
@@ -41,6 +43,9 @@ class Settings:
     helm: str
     values: tuple[Path, ...]
     versions: tuple[str, str, str]
+    prometheus: tuple[str, str]
+    alertmanager: tuple[str, str]
+    witness_image: str
     traffic_image: str
     audit_log: Path | None
     artifacts: Path
@@ -65,6 +70,9 @@ def load(env: Mapping[str, str] = os.environ) -> Settings:
         helm=env.get("DAVIT_E2E_HELM", ""),
         values=tuple(Path(path) for path in env.get("DAVIT_E2E_VALUES", "").split(":") if path),
         versions=versions(env.get("DAVIT_E2E_VERSIONS", "3.5.33,3.6.14,3.7.0")),
+        prometheus=pair(env, "DAVIT_E2E_PROMETHEUS", "v2.53.3,v3.13.2"),
+        alertmanager=pair(env, "DAVIT_E2E_ALERTMANAGER", "v0.28.1,v0.31.1"),
+        witness_image=env.get("DAVIT_E2E_WITNESS_IMAGE", "ghcr.io/davit-dev/toolbox:1"),
         traffic_image=env.get("DAVIT_E2E_TRAFFIC_IMAGE", ""),
         audit_log=audit_log(env),
         artifacts=Path(env.get("DAVIT_E2E_ARTIFACTS", REPO / ".davit" / "e2e-artifacts")),
@@ -97,3 +105,11 @@ def versions(text: str) -> tuple[str, str, str]:
     if len(words) != 3:
         raise NotConfigured(f"DAVIT_E2E_VERSIONS={text!r}: three versions, oldest first, separated by commas")
     return words[0], words[1], words[2]
+
+
+def pair(env: Mapping[str, str], name: str, default: str) -> tuple[str, str]:
+    """Two versions from a variable with a comma."""
+    words = [word.strip() for word in env.get(name, default).split(",")]
+    if len(words) != 2:
+        raise NotConfigured(f"{name}={env[name]!r}: two versions, the older first, separated by a comma")
+    return words[0], words[1]
