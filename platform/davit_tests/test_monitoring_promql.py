@@ -36,7 +36,7 @@ expressions = st.recursive(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(expressions)
 def test_every_selector_has_the_matcher_and_no_other_of_its_label(expression: str) -> None:
     confined = confine(expression, "ns", "mine")

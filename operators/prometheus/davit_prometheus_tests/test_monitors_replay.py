@@ -16,7 +16,7 @@ from davit_prometheus_tests.relabel import Labels, target
 Json = dict[str, Any]
 KEYS = ("app", "tier", "x")
 VALUES = ("a", "b", "c", "")
-FEW = settings(max_examples=200, deadline=None)
+FEW = settings(max_examples=60, deadline=None)
 
 labels = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(VALUES), max_size=3)
 expressions = st.one_of(
