@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import pytest
 
@@ -104,6 +105,12 @@ def test_helm_upgrade_restarts_nothing_and_writes_nothing_again(
         pytest.skip("DAVIT_E2E_OPERATOR=installed: the release is not ours to change")
     box = prometheus.sandbox
     monitored(prometheus, alertmanager, witness)
+    # Targets are counted now and then: that is the last thing that status learns.
+    counted = {"active": 1, "up": 1}
+    taken = partial(monitors.bindings, box)
+    monitors.wait_status(
+        box, SERVICE_MONITOR, "m", "its target is counted", lambda s: taken(s).get("main", {}).get("targets") == counted
+    )
     before = steady(
         "resource versions", lambda: quiet.versions(box.kube, box.namespace, WRITTEN), seconds=15, deadline=180, every=3
     )
