@@ -46,7 +46,7 @@ def test_a_guard_of_somebody_else_is_seen() -> None:
 
 
 def test_replicas_of_an_old_generation_do_not_count() -> None:
-    status = {"observedGeneration": 2, "replicas": 3, "updatedReplicas": 2, "availableReplicas": 1}
+    status = {"observedGeneration": 2, "replicas": 3, "updatedReplicas": 2, "readyReplicas": 1, "availableReplicas": 0}
     live = {**stateful_set(), "status": status}
     assert counts(live, 3) == {"replicas": 3, "updatedReplicas": 2, "availableReplicas": 1, "unavailableReplicas": 2}
     stale = {**live, "status": {**status, "observedGeneration": 1}}

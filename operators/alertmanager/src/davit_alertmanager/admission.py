@@ -19,7 +19,6 @@ from davit_alertmanager.api import v1alpha1, v1beta1
 from davit_alertmanager.api.v1 import ALERTMANAGER
 from davit_alertmanager.config import config_references, contribute
 from davit_alertmanager.config.shapes import shapes
-from davit_alertmanager.manifests.stateful_set import problems
 from davit_alertmanager.model import Facts, Fault, Instance
 
 KINDS = (v1alpha1.ALERTMANAGER_CONFIG, v1beta1.ALERTMANAGER_CONFIG)
@@ -41,8 +40,6 @@ def endpoints(ours: Callable[[Manifest], bool] = lambda resource: True) -> tuple
 async def check_alertmanager(manifest: Manifest) -> Iterable[str]:
     """As the operator will judge it."""
     instance = validate.validate(manifest)
-    if found := problems(instance):
-        raise Invalid(*found)
     return (*unknown(instance.unknown), *instance.ignored)
 
 

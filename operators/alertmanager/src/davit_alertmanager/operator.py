@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from davit.errors import Blocked, DavitError, Invalid, Transient
+from davit.errors import Blocked, DavitError, Transient
 from davit.model import Action, Key, Kind, Manifest, Outcome, Plan
 from davit.reconcile import Reconciler
 
@@ -16,7 +16,6 @@ from davit_alertmanager.actions import Actor
 from davit_alertmanager.api.v1 import ALERTMANAGER
 from davit_alertmanager.api.v1alpha1 import ALERTMANAGER_CONFIG
 from davit_alertmanager.inventory import Inventory, Memory
-from davit_alertmanager.manifests.stateful_set import problems
 from davit_alertmanager.model import Instance
 from davit_alertmanager.observe import Observer
 from davit_alertmanager.snapshot import Snapshot
@@ -39,10 +38,7 @@ class AlertmanagerOperator:
 
     def validate(self, resource: Manifest) -> Instance:
         """See `davit_alertmanager.validate`."""
-        instance = validate.validate(resource, self.repository)
-        if found := problems(instance):
-            raise Invalid(*found)
-        return instance
+        return validate.validate(resource, self.repository)
 
     async def observe(self, domain: Instance, resource: Manifest) -> Snapshot:
         """See `davit_alertmanager.observe`."""

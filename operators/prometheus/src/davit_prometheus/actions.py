@@ -14,11 +14,12 @@ from davit.kube.kinds import PERSISTENT_VOLUME_CLAIM, STATEFUL_SET
 from davit.model import Action, Key
 from davit.monitoring.live import Pace, Refused, make_live
 from davit.monitoring.proof import discreet
+from davit.monitoring.rollout import Expand, Orphan
 
 from davit_prometheus import metrics
 from davit_prometheus.assembly import edition
 from davit_prometheus.client import PrometheusClient
-from davit_prometheus.commands import Expand, MakeLive, Orphan
+from davit_prometheus.commands import MakeLive
 from davit_prometheus.inventory import Live, Memory
 from davit_prometheus.model import Instance
 from davit_prometheus.observe import Observer

@@ -27,7 +27,6 @@ from davit_prometheus.config import jobs, rules
 from davit_prometheus.config.server import render_server
 from davit_prometheus.inventory import Memory
 from davit_prometheus.judge import Judge
-from davit_prometheus.manifests.stateful_set import ignored, problems
 from davit_prometheus.model import Fault, Instance
 from davit_prometheus.parts import MODELS
 
@@ -85,10 +84,8 @@ class Admission:
 async def check_prometheus(manifest: Manifest) -> Iterable[str]:
     """As the operator will judge it."""
     instance = validate.validate(manifest)
-    if found := problems(instance):
-        raise Invalid(*found)
     top = render_server(instance.scope, Assets())
-    return (*unknown(instance.unknown), *instance.ignored, *ignored(instance), *top.ignored)
+    return (*unknown(instance.unknown), *instance.ignored, *top.ignored)
 
 
 async def check_monitor(manifest: Manifest) -> Iterable[str]:

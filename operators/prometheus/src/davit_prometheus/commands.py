@@ -24,34 +24,3 @@ class MakeLive:
     def message(self) -> str:
         """What is done and why."""
         return f"{', '.join(pod.name for pod in self.pods)}: loading configuration {self.configurations[0].digest}"
-
-
-@dataclass(frozen=True, slots=True)
-class Orphan:
-    """Delete a StatefulSet and leave its pods and volumes, so that it can be made anew with what can't be changed in it."""
-
-    name: str
-    uid: str
-    why: str
-    destructive: bool = False
-    reason: str = "Recreating"
-
-    @property
-    def message(self) -> str:
-        """What is done and why."""
-        return f"StatefulSet {self.name} is made anew, its pods and volumes stay: {self.why}"
-
-
-@dataclass(frozen=True, slots=True)
-class Expand:
-    """Let a volume claim grow."""
-
-    claim: str
-    size: str
-    destructive: bool = False
-    reason: str = "Expanding"
-
-    @property
-    def message(self) -> str:
-        """What is done and why."""
-        return f"volume claim {self.claim} grows to {self.size}"

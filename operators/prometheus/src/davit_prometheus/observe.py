@@ -23,9 +23,8 @@ from davit.kube.kinds import (
 from davit.model import Key, Kind, Manifest
 from davit.monitoring.assets import Assets, Ref
 from davit.monitoring.prover import NotReady
-from davit.monitoring.selection import matches
+from davit.monitoring.rollout import guards
 from davit.monitoring.sources import Sources, source
-from davit.monitoring.types import LabelSelector
 
 from davit_prometheus.api.rules import PROMETHEUS_RULE
 from davit_prometheus.assembly import (
@@ -130,7 +129,7 @@ class Observer:
         others = [one for one in found if one not in ours]
         governing = await self.kube.get(SERVICE, Key(namespace, governing_service_name(scope)))
         client = await self.kube.get(SERVICE, Key(namespace, scope.prefix))
-        strangers = {one["kind"] for one in others if _selects(one, selector(scope))}
+        strangers = {one["kind"] for one in others if guards(one, selector(scope))}
         if client is not None and not any(_same(client, one) for one in ours):
             strangers.add("Service")
         return [*ours, *([governing] if governing else [])], frozenset(strangers)
@@ -338,12 +337,6 @@ def _published(instance: Instance, children: Iterable[Manifest]) -> bool:
     return any(
         one["kind"] == "Secret" and one["metadata"]["name"] == name and CONFIG_KEY in (one.get("data") or {}) for one in children
     )
-
-
-def _selects(manifest: Manifest, labels: Mapping[str, str]) -> bool:
-    """Whether a budget or policy selects pods that have (at least) these labels."""
-    name = "selector" if manifest["kind"] == "PodDisruptionBudget" else "podSelector"
-    return matches(LabelSelector.model_validate(manifest["spec"].get(name) or {}), labels)
 
 
 def _same(one: Manifest, other: Manifest) -> bool:

@@ -8,14 +8,13 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from davit.errors import Blocked, DavitError, Invalid, Transient
+from davit.errors import Blocked, DavitError, Transient
 from davit.model import Action, Key, Kind, Manifest, Outcome, Plan
 from davit.reconcile import Reconciler
 
 from davit_prometheus import metrics, plan, status, validate
 from davit_prometheus.actions import Actor
 from davit_prometheus.inventory import MONITORS, Inventory, Memory, ObjectId, Report
-from davit_prometheus.manifests.stateful_set import problems
 from davit_prometheus.model import Instance, Pool, Selection
 from davit_prometheus.observe import Observer
 from davit_prometheus.snapshot import Snapshot
@@ -39,10 +38,7 @@ class PrometheusOperator:
 
     def validate(self, resource: Manifest) -> Instance:
         """See `davit_prometheus.validate`."""
-        instance = validate.validate(resource, repository=self.repository, thanos_repository=self.thanos_repository)
-        if found := problems(instance):
-            raise Invalid(*found)
-        return instance
+        return validate.validate(resource, repository=self.repository, thanos_repository=self.thanos_repository)
 
     async def observe(self, domain: Instance, resource: Manifest) -> Snapshot:
         """See `davit_prometheus.observe`."""

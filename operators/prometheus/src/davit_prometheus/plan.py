@@ -5,15 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from davit.kube.kinds import CONFIG_MAP, NETWORK_POLICY, POD_DISRUPTION_BUDGET, SECRET, SERVICE, STATEFUL_SET
-from davit.kube.quantity import parse_quantity
 from davit.model import Action, Manifest, Plan
 from davit.monitoring import workload
+from davit.monitoring.rollout import Orphan, growth, unchangeable
 
 from davit_prometheus.assembly import Configuration
-from davit_prometheus.commands import Expand, MakeLive, Orphan
+from davit_prometheus.commands import MakeLive
 from davit_prometheus.manifests import CONFIG_KEY, config_secret, metadata, rules_config_map, scrape_secrets, thanos, tls_secret
 from davit_prometheus.manifests.disruption_budget import disruption_budget
 from davit_prometheus.manifests.network_policy import network_policy
@@ -62,11 +61,12 @@ def plan(instance: Instance, snapshot: Snapshot, now: float) -> Plan:
     silent = tuple(pod for pod in running if not pod.url)
     known = () if snapshot.held or snapshot.foreign else tuple(pod for pod in running if pod.shard < len(snapshot.configurations))
     stale = tuple(pod for pod in known if pod.url and not _is_live(snapshot, pod))
-    risky: list[Action] = [*orphans, *_growth(instance, snapshot)]
+    risky: list[Action] = [*orphans, *growth(sets, snapshot.volumes)]
+    # First: a process whose disk is full may never answer, and waits for its volume to grow.
     actions = risky[:1]
     if stale:
         secrets = tuple(config_secret(instance.scope, shard) for shard in range(len(snapshot.configurations)))
-        actions.insert(0, MakeLive(stale, snapshot.configurations, snapshot.rules, secrets))
+        actions.append(MakeLive(stale, snapshot.configurations, snapshot.rules, secrets))
     # Pods that do not run yet are no reason to look again soon: their events wake.
     waits = bool(snapshot.held or snapshot.refused or stale or leaving)
     return Plan(
@@ -175,7 +175,7 @@ def _stateful_sets(
     for shard in range(len(snapshot.configurations)):
         wanted = stateful_set(instance, shard, **counts)
         live = children.get(("StatefulSet", wanted["metadata"]["name"]))
-        why = _unchangeable(wanted, live) if live else ""
+        why = unchangeable(wanted, live) if live else ""
         if live and "deletionTimestamp" in live["metadata"]:
             leaving = True
         elif live and why:
@@ -183,42 +183,6 @@ def _stateful_sets(
         else:
             sets.append(wanted)
     return sets, orphans, leaving
-
-
-def _unchangeable(wanted: Manifest, live: Manifest) -> str:
-    """Which immutable field differs, in words; source: apps/v1 validation, ValidateStatefulSetUpdate."""
-    ours, theirs = wanted["spec"], live["spec"]
-    for field in ("serviceName", "podManagementPolicy", "selector"):
-        if field in ours and ours[field] != theirs.get(field):
-            return f"its {field} can't be changed"
-    claims = {one["metadata"]["name"]: one["spec"] for one in theirs.get("volumeClaimTemplates") or ()}
-    named = {one["metadata"]["name"]: one["spec"] for one in ours.get("volumeClaimTemplates") or ()}
-    if set(claims) != set(named):
-        return "its volumeClaimTemplates can't be changed"
-    for name, spec in named.items():
-        for field in ("storageClassName", "accessModes"):
-            if field in spec and spec[field] != claims[name].get(field):
-                return f"{field} of its volumeClaimTemplates can't be changed"
-        if _size(spec) != _size(claims[name]):
-            return "the size in its volumeClaimTemplates can't be changed"
-    return ""
-
-
-def _size(claim: Mapping[str, Any]) -> Any:
-    given = ((claim.get("resources") or {}).get("requests") or {}).get("storage")
-    return None if given is None else parse_quantity(given)
-
-
-def _growth(instance: Instance, snapshot: Snapshot) -> Iterator[Expand]:
-    """Volumes that are smaller than the spec asks for; a smaller wish changes nothing."""
-    for shard in range(len(snapshot.configurations)):
-        for claim in stateful_set(instance, shard)["spec"].get("volumeClaimTemplates") or ():
-            wanted = _size(claim["spec"])
-            start = f"{claim['metadata']['name']}-"
-            for live in snapshot.volumes:
-                size = _size(live["spec"])
-                if live["metadata"]["name"].startswith(start) and wanted is not None and size is not None and size < wanted:
-                    yield Expand(live["metadata"]["name"], str(claim["spec"]["resources"]["requests"]["storage"]))
 
 
 def _services(instance: Instance, snapshot: Snapshot) -> Iterator[Manifest]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from davit.errors import Blocked, Invalid
 from davit.model import Manifest, Outcome
+from davit.monitoring.rollout import counts, listed, why_not_running
 from davit.status import Condition, merge, timestamp
 
 from davit_prometheus.manifests import selector
@@ -35,10 +36,10 @@ def status(resource: Manifest, outcome: Outcome[Instance, Snapshot], now: float)
 def _facts(instance: Instance, snapshot: Snapshot, old: Json, generation: int, now: float) -> Json:
     scope = instance.scope
     shards = [_shard(instance, snapshot, number) for number in range(len(snapshot.configurations))]
-    counts = ("replicas", "updatedReplicas", "availableReplicas", "unavailableReplicas")
+    names = ("replicas", "updatedReplicas", "availableReplicas", "unavailableReplicas")
     found: Json = {
         "paused": instance.paused,
-        **{name: sum(shard[name] for shard in shards) for name in counts},
+        **{name: sum(shard[name] for shard in shards) for name in names},
         "shards": scope.shards,
         "shardStatuses": shards,
         "selector": ",".join(f"{key}={value}" for key, value in sorted(selector(scope).items())),
@@ -57,17 +58,7 @@ def _shard(instance: Instance, snapshot: Snapshot, number: int) -> Json:
     """The pods of a shard as its StatefulSet counts them; what is wanted counts until there is one."""
     name = instance.scope.prefix if number == 0 else f"{instance.scope.prefix}-shard-{number}"
     found = next((one for one in snapshot.children if one["kind"] == "StatefulSet" and one["metadata"]["name"] == name), None)
-    said = (found or {}).get("status") or {}
-    current = (found or {}).get("metadata", {}).get("generation") == said.get("observedGeneration")
-    # Not availableReplicas: minReadySeconds is for the pace of a roll.
-    ready = int(said.get("readyReplicas", 0)) if current else 0
-    return {
-        "shardID": str(number),
-        "replicas": int(said.get("replicas", 0)),
-        "updatedReplicas": int(said.get("updatedReplicas", 0)) if current else 0,
-        "availableReplicas": ready,
-        "unavailableReplicas": max(instance.scope.replicas - ready, 0),
-    }
+    return {"shardID": str(number), **counts(found, instance.scope.replicas)}
 
 
 def _config(snapshot: Snapshot, old: Json, generation: int, now: float) -> Json:
@@ -150,26 +141,11 @@ def _waits(instance: Instance, snapshot: Snapshot) -> tuple[str, str] | None:
     if snapshot.held or snapshot.refused:
         return "ConfigHeld", snapshot.held or f"the last good configuration is kept: {snapshot.refused}"
     if ready < wanted or updated < wanted:
-        return "PodsNotReady", f"{ready} of {wanted} pods serve, {updated} are as the spec says{_why(snapshot)}"
+        why = why_not_running(pod.manifest for pod in snapshot.pods)
+        return "PodsNotReady", f"{ready} of {wanted} pods serve, {updated} are as the spec says{why}"
     if (behind := [pod for pod in _behind(snapshot) if pod.url]) and not snapshot.foreign:
         return "ConfigNotLive", f"not loaded yet by {_names(behind)}"
     return None
-
-
-def _why(snapshot: Snapshot) -> str:
-    """The first reason that a pod itself gives for not running."""
-    for pod in snapshot.pods:
-        state = pod.manifest.get("status", {})
-        for one in (*state.get("initContainerStatuses", ()), *state.get("containerStatuses", ())):
-            waiting = one.get("state", {}).get("waiting") or {}
-            if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
-                last = (one.get("lastState", {}).get("terminated") or {}).get("message", "")
-                said = " ".join((last or waiting.get("message") or "").split())[-300:]
-                return f"; pod {pod.name}: container {one['name']}: {waiting['reason']}{f': {said}' if said else ''}"
-        for condition in state.get("conditions", ()):
-            if condition["type"] == "PodScheduled" and condition["status"] == "False":
-                return f"; pod {pod.name} is not scheduled: {condition.get('message', '')}"
-    return ""
 
 
 def _summary(snapshot: Snapshot) -> str:
@@ -186,7 +162,7 @@ def _available(instance: Instance, snapshot: Snapshot) -> Condition:
     wanted = instance.scope.replicas * len(shards)
     if ready >= wanted:
         return Condition("Available", "True", "", "")
-    message = f"{ready} of {wanted} pods serve{_why(snapshot)}"
+    message = f"{ready} of {wanted} pods serve{why_not_running(pod.manifest for pod in snapshot.pods)}"
     if ready == 0:
         return Condition("Available", "False", "NoPodReady", message)
     return Condition("Available", "Degraded", "SomePodsNotReady", message)
@@ -238,9 +214,7 @@ def outcome_detail(snapshot: Snapshot, instance: Instance) -> Detail:
 
 
 def _names(pods: Sequence[Pod]) -> str:
-    names = sorted(pod.name for pod in pods)
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"pod{'s' if len(names) > 1 else ''} {', '.join(names[:3])}{more}"
+    return listed(pod.name for pod in pods)
 
 
 def describe(faults: Sequence[Fault]) -> str:

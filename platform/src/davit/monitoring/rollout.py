@@ -89,7 +89,8 @@ def counts(stateful_set: Manifest | None, wanted: int) -> dict[str, int]:
     """The replicas of a StatefulSet as status tells them; what is wanted counts until there is one."""
     said = (stateful_set or {}).get("status") or {}
     current = (stateful_set or {}).get("metadata", {}).get("generation") == said.get("observedGeneration")
-    available = int(said.get("availableReplicas", 0)) if current else 0
+    # Not availableReplicas: minReadySeconds is for the pace of a roll.
+    available = int(said.get("readyReplicas", 0)) if current else 0
     return {
         "replicas": int(said.get("replicas", 0)),
         "updatedReplicas": int(said.get("updatedReplicas", 0)) if current else 0,
