@@ -23,7 +23,7 @@ $(STAMP): ci/requirements/dev.txt platform/pyproject.toml $(wildcard operators/*
 	@touch $@
 
 .PHONY: up
-up: $(STAMP) ## A cluster, Davit on it, and a sample etcd that serves (NODES=1..3, 1 by default, PROVIDER=auto|existing|kind|local)
+up: $(STAMP) ## A cluster, Davit on it, and a sample etcd that serves and is backed up (NODES=1..3, 1 by default, PROVIDER=auto|existing|kind|local)
 	$(PY) -m ci.cluster up $(if $(NODES),--nodes $(NODES)) --provider $(PROVIDER)
 	$(PY) -m ci.images load
 	$(PY) -m ci.demo
@@ -65,7 +65,7 @@ unit: $(STAMP) ## Pure rooms and fakes, in random order, five seconds a test at 
 
 .PHONY: api
 api: $(STAMP) ## Against a real kube-apiserver and etcd, without nodes
-	$(PY) -m ci.tools build kubernetes etcd36
+	$(PY) -m ci.tools build kubernetes etcd35 etcd36 etcd37 minio
 	$(PY) -m pytest platform operators ci -m api --timeout=180 -q -n 2
 
 .PHONY: differential
@@ -110,7 +110,7 @@ verify: $(STAMP) ## Fail where a generated file is not what the generator writes
 .PHONY: lock
 lock: $(STAMP) ## Resolve the requirements anew
 	cd ci/requirements && for f in etcd prometheus alertmanager dev; do ../../$(VENV)/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras \
-	  --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-header -o $$f.txt $$f.in; done
+	  --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header -o $$f.txt $$f.in; done
 
 .PHONY: bench
 bench: $(STAMP) ## Timings, side by side with a bare StatefulSet and with prometheus-operator; WRITE=docs/figures.md keeps the table

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from pyhelm3 import Client
 
+from ci import demo_store
 from ci.errors import main_guard
 from ci.paths import KUBECONFIG, REPO
 from ci.progress import step, wait_for
@@ -19,6 +22,8 @@ from ci.tools.build import ensure, path
 NAMESPACE = "davit-demo"
 SYSTEM = "davit-system"
 KEY, VALUE = "davit/hello", "it serves"
+CRDS = ("etcdclusters", "etcdbackups", "etcdbackupschedules", "etcdrestores")
+MADE_HERE = {"davit.dev/demo": "backup"}
 
 
 def main() -> None:
@@ -26,8 +31,13 @@ def main() -> None:
     helm, kubectl = _tools()
     with step("install Davit by Helm"):
         asyncio.run(_install(helm))
-    with step("apply docs/samples"):
-        _namespace(kubectl)
+    with step("an object store over TLS") as said:
+        talk = partial(_kubectl, kubectl)
+        demo_store.apply(talk, demo_store.namespace(NAMESPACE))
+        demo_store.start(talk, kubectl, NAMESPACE, said)
+    with step("apply docs/samples") as said:
+        # An operator that was there before brings new kinds itself, when it is upgraded.
+        wait_for(lambda: _unserved(kubectl), 60, said)
         _kubectl(kubectl, "apply", "--server-side", "-n", NAMESPACE, "-f", str(REPO / "docs/samples"))
     with step("etcd cluster sample ready") as said:
         wait_for(lambda: _unready(kubectl), 180, said)
@@ -35,6 +45,9 @@ def main() -> None:
         _etcdctl(kubectl, "put", KEY, VALUE)
         if VALUE not in _etcdctl(kubectl, "get", KEY):
             raise RuntimeError("etcd did not give back what was written")
+    with step("a backup, restored into a throw-away member") as said:
+        name = _backup(kubectl)
+        wait_for(lambda: _unverified(kubectl, name), 180, said)
     with step("Prometheus and Alertmanager samples ready") as said:
         wait_for(lambda: _unready(kubectl, "prometheuses") or _unready(kubectl, "alertmanagers"), 180, said)
     with step("every etcd member is scraped") as said:
@@ -57,13 +70,10 @@ async def _install(helm: str) -> None:
     await client.install_or_upgrade_release("davit", chart, namespace=SYSTEM, create_namespace=True, wait=True, timeout="180s")
 
 
-def _namespace(kubectl: str) -> None:
-    manifest = {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
-    }
-    _kubectl(kubectl, "apply", "--server-side", "-f", "-", stdin=json.dumps(manifest))
+def _unserved(kubectl: str) -> str | None:
+    found = _kubectl(kubectl, "api-resources", "--api-group=etcd.davit.dev", "--no-headers", "-o", "name").split()
+    missing = [name for name in CRDS if f"{name}.etcd.davit.dev" not in found]
+    return f"the kinds {', '.join(missing)}" if missing else None
 
 
 def _unready(kubectl: str, kind: str = "etcdclusters") -> str | None:
@@ -71,6 +81,30 @@ def _unready(kubectl: str, kind: str = "etcdclusters") -> str | None:
     conditions = {c["type"]: c for c in found.get("status", {}).get("conditions", [])}
     ready = conditions.get("Ready", {"status": "Unknown", "message": "the operator has not looked yet"})
     return None if ready["status"] == "True" else f"{kind}: {ready['message']}"
+
+
+def _backup(kubectl: str) -> str:
+    """A new one in the place of an earlier run's; what that left in the store stays there."""
+    label = ",".join(f"{key}={value}" for key, value in MADE_HERE.items())
+    _kubectl(kubectl, "delete", "etcdbackups", "-n", NAMESPACE, "-l", label)
+    name = time.strftime("hello-%Y%m%d-%H%M%S", time.gmtime())
+    manifest = {
+        "apiVersion": "etcd.davit.dev/v1",
+        "kind": "EtcdBackup",
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": MADE_HERE},
+        "spec": {"cluster": "sample", "verify": "restore", "deadline": "5m"},
+    }
+    _kubectl(kubectl, "create", "-f", "-", stdin=json.dumps(manifest))
+    return name
+
+
+def _unverified(kubectl: str, name: str) -> str | None:
+    """What is missing; a backup that failed never comes right, so that is an error."""
+    status = json.loads(_kubectl(kubectl, "get", "etcdbackup", "-n", NAMESPACE, name, "-o", "json")).get("status", {})
+    phase, message = status.get("phase", "Pending"), status.get("message", "the operator has not looked yet")
+    if phase == "Failed":
+        raise RuntimeError(f"EtcdBackup {name} failed: {message}")
+    return None if phase == "Succeeded" and status.get("verified", {}).get("time") else f"{phase}: {message}"
 
 
 def _unscraped(kubectl: str) -> str | None:
@@ -105,8 +139,10 @@ def _kubectl(kubectl: str, *words: str, stdin: str | None = None) -> str:
 
 def _usage(kubectl: str) -> str:
     table = _kubectl(kubectl, "get", "etcdclusters,prometheuses,alertmanagers,podmonitors,prometheusrules", "-n", NAMESPACE)
+    backups = _kubectl(kubectl, "get", "etcdbackups,etcdbackupschedules", "-n", NAMESPACE)
     return f"""
 {table}
+{backups}
 Davit runs. Some things to try:
 
   export KUBECONFIG={KUBECONFIG} PATH=$PATH:{kubectl.rsplit("/", 1)[0]}
@@ -117,6 +153,7 @@ Davit runs. Some things to try:
   kubectl -n {NAMESPACE} patch etcd sample --type merge -p '{{"spec":{{"version":"3.5.33"}}}}'   # upgrade
   kubectl -n {NAMESPACE} port-forward svc/prometheus-sample 9090     # then look at http://localhost:9090
   kubectl -n {NAMESPACE} get prom,am,podmonitors,promrules -o wide   # what is scraped, and what is not and why
+  kubectl -n {NAMESPACE} get etcdbackups -o wide                     # where the backups are
   kubectl explain etcdcluster.spec                                  # all that can be asked for
   make down                                                         # and nothing is left"""
 

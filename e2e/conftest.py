@@ -12,15 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from e2e.support import release
+from e2e.support import kubectl, release, store
 from e2e.support.cluster import EtcdCluster
 from e2e.support.helm import Helm, find
 from e2e.support.installation import COMPONENT, PRODUCTS, Installation
 from e2e.support.kinds import NAMESPACE
 from e2e.support.kube import Kube
+from e2e.support.kubectl import Kubectl
 from e2e.support.logs import Follower, unexpected
 from e2e.support.sandbox import LABEL, Sandbox
 from e2e.support.settings import REPO, NotConfigured, Settings, load
+from e2e.support.store import Faults, Store
 from e2e.support.wait import until
 
 MARKERS = (
@@ -162,6 +164,25 @@ def sandbox(
 def cluster(sandbox: Sandbox, settings: Settings) -> EtcdCluster:
     """An EtcdCluster named `db`, not made yet."""
     return EtcdCluster(sandbox, settings.version)
+
+
+@pytest.fixture(scope="session")
+def kubectl_program(settings: Settings) -> Kubectl:
+    """kubectl."""
+    return Kubectl(kubectl.find(), settings.kubeconfig)
+
+
+@pytest.fixture
+def objects(sandbox: Sandbox, kubectl_program: Kubectl, settings: Settings) -> Iterator[Store]:
+    """An object store that runs, with a bucket, and in Secrets a user of it with the least rights."""
+    with store.running(sandbox, kubectl_program, settings.store_image) as running:
+        yield running
+
+
+@pytest.fixture
+def faults(objects: Store) -> Faults:
+    """A proxy in front of the store, that lets all pass until it is told otherwise."""
+    return store.proxied(objects)
 
 
 @pytest.fixture

@@ -344,13 +344,41 @@ def test_extras_arrive(operator: str) -> None:
 
 
 OWN: dict[str, dict[str, str]] = {
-    "etcd-operator": {"DAVIT_ETCD_REPOSITORY": "quay.io/coreos/etcd", "DAVIT_ETCD_FIXED_USER": "true"},
+    "etcd-operator": {
+        "DAVIT_ETCD_REPOSITORY": "quay.io/coreos/etcd",
+        "DAVIT_ETCD_FIXED_USER": "true",
+        "DAVIT_AGENT_IMAGE": "ghcr.io/davit-dev/etcd-operator:0.1.0",
+        "DAVIT_AGENT_PULL_SECRETS": "",
+    },
     "prometheus-operator": {
         "DAVIT_PROMETHEUS_REPOSITORY": "quay.io/prometheus/prometheus",
         "DAVIT_THANOS_REPOSITORY": "quay.io/thanos/thanos",
     },
     "alertmanager-operator": {"DAVIT_ALERTMANAGER_REPOSITORY": "quay.io/prometheus/alertmanager"},
 }
+
+
+PULLING = {"global": {"imageRegistry": "m:5000", "imagePullSecrets": ["a", {"name": "b"}]}}
+
+
+@pytest.mark.parametrize(
+    ("chart", "values"),
+    [
+        ("etcd-operator", {}),
+        ("etcd-operator", {"image": {"tag": "1.2.3", "digest": DIGEST}, "imagePullSecrets": ["c"]}),
+        ("etcd-operator", {**PULLING, "imagePullSecrets": ["c", "a"]}),
+        ("app-with-etcd", {**PULLING, "operator": {"enabled": True}}),
+        ("davit", PULLING),
+    ],
+)
+def test_backups_are_made_in_the_operators_own_image(version: str, chart: str, values: dict[str, Any]) -> None:
+    """Item 20: whatever registry, digest and pull secrets it has, in whatever bundle it comes."""
+    told = [(environment(o), o["spec"]["template"]["spec"]) for o in helm.template(version, chart, values) if is_operator(o)]
+    ((given, spec),) = [(given, spec) for given, spec in told if "DAVIT_ETCD_REPOSITORY" in given]
+    assert given["DAVIT_AGENT_IMAGE"] == spec["containers"][0]["image"]
+    names = [secret["name"] for secret in spec.get("imagePullSecrets", [])]
+    assert given["DAVIT_AGENT_PULL_SECRETS"] == ",".join(names)
+    assert bool(names) == ("imagePullSecrets" in str(values))
 
 
 def surroundings(operator: str) -> dict[str, str]:

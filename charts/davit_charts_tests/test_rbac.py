@@ -15,6 +15,7 @@ Right = tuple[str, str, str]
 NAMESPACED = {"scope": "namespaces", "namespaces": ["blue", "green"]}
 READ, OWN = "get list watch", "get list watch create patch delete"
 MONITORING = "monitoring.coreos.com"
+ETCD = "etcd.davit.dev"
 CHILDREN: dict[tuple[str, str], str] = {
     ("", "services"): OWN,
     ("", "secrets"): OWN,
@@ -29,9 +30,13 @@ TAKEN = ("servicemonitors", "podmonitors", "probes", "prometheusrules", "scrapec
 RUN = ("prometheuses", "prometheusagents")
 WORK: dict[str, dict[tuple[str, str], str]] = {
     "etcd-operator": {
-        ("etcd.davit.dev", "etcdclusters"): READ,
-        ("etcd.davit.dev", "etcdclusters/status"): "patch",
-        ("etcd.davit.dev", "etcdclusters/finalizers"): "update",
+        (ETCD, "etcdclusters"): f"{READ} create",
+        (ETCD, "etcdbackups"): f"{READ} create delete",
+        (ETCD, "etcdbackupschedules"): READ,
+        (ETCD, "etcdrestores"): READ,
+        **{(ETCD, f"{kind}/status"): "patch" for kind in ("etcdclusters", "etcdbackups", "etcdbackupschedules", "etcdrestores")},
+        **{(ETCD, f"{kind}/finalizers"): "update" for kind in ("etcdclusters", "etcdbackups", "etcdbackupschedules")},
+        ("batch", "jobs"): f"{READ} create delete",
         ("", "services"): OWN,
         ("", "persistentvolumeclaims"): OWN,
         ("", "pods"): f"{READ} patch delete",

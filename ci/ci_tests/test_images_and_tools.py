@@ -79,7 +79,9 @@ def test_operands_have_upstream_names_of_several_versions() -> None:
     assert f"quay.io/coreos/etcd:{TOOLS['etcd37'].version}" in refs
     for product in ("prometheus", "alertmanager"):
         assert len([ref for ref in refs if ref.startswith(f"quay.io/prometheus/{product}:v")]) == 2
-    assert all(re.match(r"quay\.io/(coreos/etcd|prometheus/(prometheus|alertmanager)):v\d", ref) for ref in refs)
+    store = {ref for ref in refs if ref.startswith("quay.io/minio/minio:RELEASE.")}
+    assert len(store) == 1
+    assert all(re.match(r"quay\.io/(coreos/etcd|prometheus/(prometheus|alertmanager)):v\d", ref) for ref in refs - store)
 
 
 def test_prometheus_is_tagged_as_people_know_it() -> None:
@@ -97,6 +99,26 @@ def test_prometheus_and_alertmanager_say_their_version_without_a_v() -> None:
     for name in ("prometheus3", "alertmanager"):
         version = TOOLS[name].release.removeprefix("v")
         assert f"-X github.com/prometheus/common/version.Version={version}" in TOOLS[name].ldflags
+
+
+def test_minio_is_tagged_as_people_know_it_and_says_so() -> None:
+    """Its module has pseudo-versions only; a release is named after the time of its commit."""
+    tool = TOOLS["minio"]
+    at, commit = re.fullmatch(r"v0\.0\.0-(\d{14})-([0-9a-f]{12})", tool.version).groups()  # type: ignore[union-attr]
+    assert re.sub(r"\D", "", tool.release) == at
+    assert re.fullmatch(r"RELEASE\.\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ", tool.release)
+    assert images()["minio"].ref == f"quay.io/minio/minio:{tool.release}"
+    said = dict(flag.split("=", 1) for flag in tool.ldflags.split() if "=" in flag)
+    assert said["github.com/minio/minio/cmd.ReleaseTag"] == tool.release
+    assert said["github.com/minio/minio/cmd.CommitID"] == commit
+    assert said["github.com/minio/minio/cmd.Version"].replace(":", "-") == tool.release.removeprefix("RELEASE.")
+
+
+def test_the_store_is_laid_out_as_upstream_and_runs_as_nobody() -> None:
+    text = (CI / "images/minio/Containerfile").read_text()
+    assert 'ENTRYPOINT ["/usr/bin/minio"]' in text
+    assert "USER 65534:65534\n" in text
+    assert "MINIO_UPDATE=off" in text
 
 
 def test_images_of_prometheus_are_laid_out_as_upstream() -> None:

@@ -12,6 +12,8 @@ from davit.model import Manifest
 from davit_alertmanager.api import v1 as alertmanager
 from davit_alertmanager.api import v1alpha1 as alertmanager_config
 from davit_alertmanager.api import v1beta1 as alertmanager_config_beta
+from davit_etcd.api import backups as etcd_backups
+from davit_etcd.api import restores as etcd_restores
 from davit_etcd.api import v1 as etcd
 from davit_prometheus.api import monitors, prometheus, rules, scrapeconfig
 
@@ -66,6 +68,11 @@ class Kind:
         return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": "example"}, "spec": dict(self.spec)}
 
 
+def _store() -> dict[str, Any]:
+    """Made anew each time: what is the same object would be an alias in YAML."""
+    return {"bucket": "backups", "prefix": "etcd", "region": "eu-central-1", "credentialsSecret": {"name": "backups"}}
+
+
 def _monitor(crd: Crd, spec: Mapping[str, Any]) -> Kind:
     conditions = {"Accepted": _USED.format("Prometheus")}
     return Kind(crd, "prometheus-operator", spec, conditions)
@@ -85,6 +92,43 @@ KINDS = (
             "Paused": "Only while spec.paused holds the operator back: True.",
         },
         defaults={"size": 3, "version": ETCD_VERSION},
+    ),
+    Kind(
+        crd=etcd_backups.BACKUP_CRD,
+        chart="etcd-operator",
+        spec={"cluster": "example", "objectStore": _store(), "verify": "restore"},
+        conditions={
+            "Ready": "The backup is complete in the store, and verified where that was asked for: True, for ever.",
+            "Reconciling": "While it is waited for, made or verified; the message says which: True.",
+            "Stalled": "It failed, for ever, for the reason that the message says: True. Make a new EtcdBackup.",
+        },
+    ),
+    Kind(
+        crd=etcd_backups.SCHEDULE_CRD,
+        chart="etcd-operator",
+        spec={
+            "cluster": "example",
+            "schedule": "0 */6 * * *",
+            "timeZone": "Europe/Berlin",
+            "verify": "restore",
+            "objectStore": _store(),
+            "retention": {"keepLast": 8, "daily": 7, "weekly": 5, "maxAge": "1y"},
+        },
+        conditions={
+            "Ready": "The last backup that ended was good, or none has ended yet.",
+            "Reconciling": "Only while the EtcdCluster is waited for: True.",
+            "Stalled": "Only when the last backup failed, or the spec is invalid; the message says why: True.",
+        },
+    ),
+    Kind(
+        crd=etcd_restores.RESTORE_CRD,
+        chart="etcd-operator",
+        spec={"cluster": "example", "confirm": "example", "source": {"backup": "example"}},
+        conditions={
+            "Ready": "The cluster serves the backup's data: True, for ever.",
+            "Reconciling": "While it is under way; the message says what is done: True.",
+            "Stalled": "It failed, for ever, for the reason that the message says, and the cluster has its data of before: True.",
+        },
     ),
     Kind(
         crd=prometheus.CRD,

@@ -143,6 +143,7 @@ PAUSE, TOOLBOX = "localhost/davit/pause:1", "ghcr.io/davit-dev/toolbox:1"
 COREDNS = f"registry.k8s.io/coredns/coredns:{TOOLS['coredns'].version}"
 LOCAL_PATH = f"docker.io/rancher/local-path-provisioner:{TOOLS['local-path-provisioner'].version}"
 METRICS = f"registry.k8s.io/metrics-server/metrics-server:{TOOLS['metrics-server'].version}"
+MINIO = f"quay.io/minio/minio:{TOOLS['minio'].release}"
 PEER, RELOADER = (
     f"quay.io/prometheus-operator/{name}:{TOOLS['prometheus-operator-peer'].version}"
     for name in ("prometheus-operator", "prometheus-config-reloader")
@@ -165,6 +166,7 @@ FIXED = (
     program_debian("prometheus", "2.53.3", "trixie"),
     program_static("alertmanager", "alertmanager"),
     program_debian("alertmanager", "0.28.1", "trixie"),
+    static("minio", MINIO, "minio"),
     static("prometheus-operator-peer", PEER, "prometheus-operator-peer"),
     static("prometheus-config-reloader", RELOADER, "prometheus-operator-peer"),
 )

@@ -19,6 +19,7 @@ ETCD = {
     "etcdutl": "go.etcd.io/etcd/etcdutl/v3",
 }
 PROMETHEUS, ALERTMANAGER = "github.com/prometheus/prometheus", "github.com/prometheus/alertmanager"
+MINIO = "github.com/minio/minio"
 OF_PROMETHEUS = "github.com/prometheus/common/version.Version"
 """Read by --version and /api/v1/status/buildinfo; the programs of Prometheus and Alertmanager give it no `v`."""
 
@@ -48,7 +49,8 @@ class Tool:
     @property
     def release(self) -> str:
         """The version that people know, for example v3.13.2, which Prometheus' module calls v0.313.2."""
-        return prometheus_release(self.version) if self.module == PROMETHEUS else self.version
+        named = {PROMETHEUS: prometheus_release, MINIO: minio_release}
+        return named[self.module](self.version) if self.module in named else self.version
 
     @property
     def folder(self) -> Path:
@@ -78,6 +80,8 @@ def version_values(tool: Tool) -> list[tuple[str, str]]:
     """Linker values, the same that upstream's own builds set."""
     if tool.name == "kubernetes":
         return kubernetes_values(tool.version)
+    if tool.module == MINIO:
+        return minio_values(tool.version)
     values = [(var, tool.release.removeprefix("v") if var == OF_PROMETHEUS else tool.release) for var in tool.version_vars]
     return [*values, *helm3_values(tool)] if tool.name == "helm3" else values
 
@@ -86,6 +90,25 @@ def prometheus_release(module_version: str) -> str:
     """v0.313.2 is v3.13.2: the module's minor number is the major one times hundred, and the minor one."""
     _, minor, patch = module_version.split(".", 2)
     return f"v{int(minor) // 100}.{int(minor) % 100}.{patch}"
+
+
+def minio_time(module_version: str) -> str:
+    """The commit's time in the pseudo-version of a module without usable tags, as yyyymmddhhmmss."""
+    return module_version.split("-")[1]
+
+
+def minio_release(module_version: str) -> str:
+    """RELEASE.2026-02-12T20-18-48Z of v0.0.0-20260212201848-7aac2a2c5b7c, by MinIO's own rule: the commit's time."""
+    at = minio_time(module_version)
+    return f"RELEASE.{at[:4]}-{at[4:6]}-{at[6:8]}T{at[8:10]}-{at[10:12]}-{at[12:]}Z"
+
+
+def minio_values(version: str) -> list[tuple[str, str]]:
+    """What `minio --version` says; without them it calls itself a development build."""
+    at, commit = minio_time(version), version.split("-")[2]
+    said = f"{at[:4]}-{at[4:6]}-{at[6:8]}T{at[8:10]}:{at[10:12]}:{at[12:]}Z"
+    values = {"Version": said, "ReleaseTag": minio_release(version), "CommitID": commit, "ShortCommitID": commit}
+    return [(f"{MINIO}/cmd.{key}", value) for key, value in (values | {"CopyrightYear": at[:4]}).items()]
 
 
 def kubernetes_values(version: str) -> list[tuple[str, str]]:
@@ -136,6 +159,8 @@ TOOLS = {
              {name: f"{PROMETHEUS}/cmd/{name}" for name in ("prometheus", "promtool")}, (OF_PROMETHEUS,)),
         Tool("alertmanager", ALERTMANAGER,
              {name: f"{ALERTMANAGER}/cmd/{name}" for name in ("alertmanager", "amtool")}, (OF_PROMETHEUS,)),
+        # The object store that backups are tested with.
+        Tool("minio", MINIO, {"minio": MINIO}),
         # Of our own, on top of prometheus-operator as a library: what it generates, to compare with.
         Tool("prometheus-operator", "github.com/prometheus-operator/prometheus-operator",
              {name: f"davit.dev/ci/tools/prometheus-operator/cmd/{name}" for name in ("promdiff", "amdiff")}),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from e2e.bench import clusters, footprint, monitoring, planning, pretend
+from e2e.bench import backup, clusters, footprint, monitoring, planning, pretend
 from e2e.bench.clusters import Bench
 from e2e.bench.report import Result, table
 from e2e.support.installation import Installation
@@ -21,10 +21,11 @@ from e2e.support.kube import Kube
 from e2e.support.settings import NotConfigured, load
 
 PEERS = {"statefulset": "bare StatefulSet"}
-ONLY = ("create", "kill", "grow", "volume", "leader", "upgrade", "idle", "fleet", "plan", *monitoring.PARTS)
+ONLY = ("create", "kill", "grow", "volume", "leader", "upgrade", "idle", "fleet", "plan", *backup.PARTS, *monitoring.PARTS)
 
 SAYING = {
     PEERS["statefulset"]: "etcd: the peer is a bare StatefulSet with a static member list, the same image, probes and hardening.",
+    backup.TITLE: "Backups: all of them in the same run and on the same disk; restores and upgrades have no peer.",
     monitoring.TITLE: "Prometheus: the peer is set up as its own example is, without limits; one runs at a time.",
 }
 
@@ -51,6 +52,8 @@ def main() -> int:
         if not asked.only or name in asked.only:
             print(f"{name} ...", flush=True)
             add(title, measure())
+    for some in backup.measure(bench, asked.only or list(backup.PARTS)):
+        add(backup.TITLE, some)
     for some in monitoring.measure(bench, asked.only or list(monitoring.PARTS)):
         add(monitoring.TITLE, some)
     if asked.write:

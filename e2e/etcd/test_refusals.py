@@ -46,7 +46,7 @@ def bad_edits(settings: Settings) -> list[Bad]:
     return [
         Bad({"storage": {"size": "512Mi"}}, {"storage": {"size": "1Gi"}}, "spec.storage.size"),
         Bad({"version": "3.99.0"}, version, "spec.version"),
-        Bad({"version": settings.versions[0]}, version, "downgrade"),
+        Bad({"version": "3.4.23"}, version, "downgrade"),
         Bad({"etcdOptions": {"data-dir": "/x"}}, {"etcdOptions": None}, "data-dir"),
         Bad({"etcdOptions": {"quota-backend-bytes": "1"}}, {"etcdOptions": None}, "spec.quota"),
         Bad({"podMetadata": {"labels": {"app.kubernetes.io/name": "x"}}}, {"podMetadata": None}, "reserved"),
@@ -80,16 +80,16 @@ def warnings(cluster: EtcdCluster) -> list[str]:
 
 
 def test_minor_release_can_not_be_skipped(cluster: EtcdCluster, settings: Settings) -> None:
-    """The oldest to the newest of three releases in one step is refused with the way to go."""
+    """The oldest to the newest of three releases with one image is refused with the way to go."""
     oldest, middle, newest = settings.versions
     cluster.create(1, version=oldest)
     with unharmed(cluster):
-        cluster.edit(version=newest)
+        cluster.edit(version=newest, image=f"quay.io/coreos/etcd:v{newest}")
         refused = cluster.wait_condition("Stalled", "True", seconds=30)
         assert "skips" in refused["message"]
         assert ".".join(middle.split(".")[:2]) in refused["message"]
         assert any("skips" in message for message in cluster.until("a Warning", lambda: warnings(cluster)))
-        cluster.edit(version=oldest)
+        cluster.edit(version=oldest, image=None)
         cluster.wait_ready(seconds=30)
 
 

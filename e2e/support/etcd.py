@@ -156,6 +156,36 @@ def get(cluster: EtcdCluster, key: str) -> str | None:
     return _unpack(found[0].get("value", "")) if found else None
 
 
+def revision(cluster: EtcdCluster) -> int:
+    """The store's revision now."""
+    answer = cluster.sandbox.call([{"url": cluster.endpoint, "path": "/v3/kv/range", "body": {"key": _pack("?")}}])[0]
+    if "error" in answer:
+        raise AssertionError(f"range from {cluster.endpoint}: {answer['error']}")
+    return int(answer["ok"]["header"]["revision"])
+
+
+def watch(cluster: EtcdCluster, key: str, start: int) -> Json:
+    """What a watch of a key from a revision is told first: that it is canceled, with compact_revision, or events."""
+    asked = {"url": cluster.endpoint, "watch": key, "revision": start, "timeout": 10}
+    answer = cluster.sandbox.call([asked])[0]
+    if "error" in answer:
+        raise AssertionError(f"watch {key} from {start} at {cluster.endpoint}: {answer['error']}")
+    found: Json = answer["ok"]
+    return found
+
+
+def fill(cluster: EtcdCluster, count: int, size: int, seconds: float = 300) -> int:
+    """Write keys `fill/...`, each with so many bytes that don't compress, at most 1 MiB; the revision of the last.
+
+    etcd answers only when all of them are on disk, so that this is no load that anything else is measured under.
+    """
+    asked = {"url": cluster.endpoint, "fill": "fill", "count": count, "size": size, "timeout": 30}
+    answer = cluster.sandbox.call([asked], timeout=seconds)[0]
+    if "error" in answer:
+        raise AssertionError(f"fill {cluster.endpoint}: {answer['error']}")
+    return int(answer["ok"])
+
+
 def _pack(text: str) -> str:
     return b64encode(text.encode()).decode()
 

@@ -110,22 +110,34 @@ class Instance:
         show = self.picture
         return until(f"{self.name}: {what}", look, ready, deadline=self.sandbox.seconds(seconds), show=show, every=0.1)
 
-    def wait_live(self, seconds: float = 120) -> Json:
-        """Until status says that all pods serve and run what is written for this generation, and the digests agree."""
-        found: Json = self.until("Ready and ConfigLive", self.find, self.is_live, seconds)
+    def wait_live(self, seconds: float = 120, *, upstream: bool = False) -> Json:
+        """Until status says that all pods serve and run what is written for this generation, and the digests agree.
+
+        upstream: the CRD is prometheus-operator's, which holds the conditions only.
+        """
+
+        def holds(resource: Json | None) -> bool:
+            return self.says_live(resource) and (upstream or self.is_live(resource))
+
+        found: Json = self.until("Ready and ConfigLive", self.find, holds, seconds)
         return found
 
-    def is_live(self, resource: Json | None) -> bool:
-        """Whether status says so."""
+    @staticmethod
+    def says_live(resource: Json | None) -> bool:
+        """Whether the conditions say so."""
         if resource is None:
             return False
-        generation, config = resource["metadata"]["generation"], dig(resource, "status", "config") or {}
+        generation = resource["metadata"]["generation"]
         conditions = [condition(resource, kind) for kind in ("ConfigLive", "Ready", "Available")]
-        return (
-            all(one.get("status") == "True" and one.get("observedGeneration") == generation for one in conditions)
-            and config.get("observedGeneration", config.get("generation")) == generation
-            and config.get("live") == config.get("digest") != ""
-        )
+        return all(one.get("status") == "True" and one.get("observedGeneration") == generation for one in conditions)
+
+    def is_live(self, resource: Json | None) -> bool:
+        """Whether status says so, with the digests that show it."""
+        if resource is None:
+            return False
+        config = dig(resource, "status", "config") or {}
+        current = config.get("observedGeneration", config.get("generation")) == resource["metadata"]["generation"]
+        return self.says_live(resource) and current and config.get("live") == config.get("digest") != ""
 
     def wait_condition(self, kind: str, status: str, *reasons: str, seconds: float = 60) -> Json:
         """Until a condition has this status, and one of the reasons if any are given."""
@@ -141,15 +153,15 @@ class Instance:
         return self.status().get("quarantined") or []
 
     def wait_quarantined(self, path: str, *words: str, seconds: float = 30) -> Json:
-        """Until the entry for a path is there; its message must have all the words."""
+        """Until the entry for a path is there and its message has all the words: before, it may tell of what was wrong last."""
 
         def entry(entries: list[Json]) -> Json | None:
-            return next((one for one in entries if one["path"].startswith(path)), None)
+            found = (one for one in entries if one["path"].startswith(path) and all(word in one["message"] for word in words))
+            return next(found, None)
 
-        found = entry(self.until(f"{path} is quarantined", self.quarantined, entry, seconds))
+        said = f" with {', '.join(words)}" if words else ""
+        found = entry(self.until(f"{path} is quarantined{said}", self.quarantined, entry, seconds))
         assert found is not None
-        missing = [word for word in words if word not in found["message"]]
-        assert not missing, f"{path} is quarantined with {found['message']!r}, which does not say {missing}"
         return found
 
     def delete_pod(self, name: str, *, grace: int | None = None) -> None:

@@ -47,7 +47,12 @@ LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
 CRD = Kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False)
 STORAGE_CLASS = Kind("storage.k8s.io", "v1", "StorageClass", "storageclasses", namespaced=False)
+JOB = Kind("batch", "v1", "Job", "jobs")
 ETCD_CLUSTER = Kind("etcd.davit.dev", "v1", "EtcdCluster", "etcdclusters")
+ETCD_BACKUP = Kind("etcd.davit.dev", "v1", "EtcdBackup", "etcdbackups")
+ETCD_BACKUP_SCHEDULE = Kind("etcd.davit.dev", "v1", "EtcdBackupSchedule", "etcdbackupschedules")
+ETCD_RESTORE = Kind("etcd.davit.dev", "v1", "EtcdRestore", "etcdrestores")
+BACKUP_KINDS = (ETCD_BACKUP, ETCD_BACKUP_SCHEDULE, ETCD_RESTORE)
 
 MONITORING = "monitoring.coreos.com"
 PROMETHEUS = Kind(MONITORING, "v1", "Prometheus", "prometheuses")

@@ -12,11 +12,12 @@ from typing import Any
 import yaml
 
 from e2e.support.instance import SMALL, Instance
-from e2e.support.kinds import PROMETHEUS, SECRET, SERVICE_ACCOUNT
+from e2e.support.kinds import MONITORING, PROMETHEUS, SECRET, SERVICE_ACCOUNT, Kind
 from e2e.support.kube import Json, dig
 from e2e.support.process import Process
 from e2e.support.rights import CLUSTER_ROLE, ROLE_BINDING
 
+PROMETHEUS_AGENT = Kind(MONITORING, "v1alpha1", "PrometheusAgent", "prometheusagents")
 ACCOUNT = "prometheus"
 ROLE = {"app.kubernetes.io/name": "prometheus-operator", "app.kubernetes.io/component": "prometheus"}
 EVERYTHING: Json = {
@@ -85,6 +86,27 @@ class Prometheus(Instance):
 
         found: list[Json] = self.until(f"{count} targets of {pool} are up", up, lambda found: len(found) >= count, seconds)
         return found
+
+
+@dataclass(frozen=True)
+class Agent(Prometheus):
+    """A PrometheusAgent, which scrapes, sends on, and stores nothing."""
+
+    KIND = PROMETHEUS_AGENT
+
+    @property
+    def prefix(self) -> str:
+        """See `Instance`."""
+        return f"prom-agent-{self.name}"
+
+    @property
+    def selector(self) -> dict[str, str]:
+        """See `Instance`."""
+        return {**super().selector, "app.kubernetes.io/name": "prometheus-agent"}
+
+    def defaults(self) -> Json:
+        """See `Instance`."""
+        return {key: value for key, value in super().defaults().items() if key not in ("evaluationInterval", "ruleSelector")}
 
 
 def config(process: Process) -> Json:

@@ -14,10 +14,12 @@ import yaml
 
 from e2e.support.errors import ApiError, Unreachable
 from e2e.support.kinds import (
+    BACKUP_KINDS,
     CONFIG_MAP,
     ENDPOINT_SLICE,
     ETCD_CLUSTER,
     EVENT,
+    JOB,
     MONITORING_KINDS,
     NAMESPACE,
     PDB,
@@ -36,7 +38,7 @@ RESTRICTED = {
     "pod-security.kubernetes.io/enforce-version": "latest",
     "pod-security.kubernetes.io/warn": "restricted",
 }
-EVIDENCE = (ETCD_CLUSTER, *MONITORING_KINDS, POD, STATEFUL_SET, PVC, SERVICE, PDB, ENDPOINT_SLICE, EVENT)
+EVIDENCE = (ETCD_CLUSTER, *BACKUP_KINDS, *MONITORING_KINDS, POD, JOB, STATEFUL_SET, PVC, SERVICE, PDB, ENDPOINT_SLICE, EVENT)
 HELPER = {"app.kubernetes.io/name": "davit-e2e-helper"}
 SCRIPTS = Path(__file__).parent / "pod"
 USER = 65532
@@ -109,14 +111,19 @@ class Sandbox:
             found = _quietly(lambda kind=kind: self.kube.all(kind, self.namespace)) or []  # type: ignore[misc]
             (folder / f"{kind.plural}.yaml").write_text(yaml.safe_dump_all([_brief(kind, item) for item in found]))
         for pod in _quietly(lambda: self.kube.all(POD, self.namespace)) or []:
-            self._dump_logs(folder, pod["metadata"]["name"])
+            self._dump_logs(folder, pod)
         (folder / "operator.log").write_text("\n".join(operator_log))
 
-    def _dump_logs(self, folder: Path, pod: str) -> None:
-        for suffix, query in (("log", {}), ("previous.log", {"previous": "true"})):
-            text = _quietly(lambda query=query: self.kube.logs(self.namespace, pod, **query))  # type: ignore[misc]
-            if text:
-                (folder / f"{pod}.{suffix}").write_text(text)
+    def _dump_logs(self, folder: Path, pod: Json) -> None:
+        """Of each container, and of the one before a restart; the only one's file is named after the pod alone."""
+        name, spec = pod["metadata"]["name"], pod["spec"]
+        containers = [one["name"] for one in (*spec.get("initContainers", []), *spec["containers"])]
+        for container in containers:
+            of = name if len(containers) == 1 else f"{name}.{container}"
+            for suffix, query in (("log", {}), ("previous.log", {"previous": "true"})):
+                text = _quietly(lambda c=container, q=query: self.kube.logs(self.namespace, name, c, **q))  # type: ignore[misc]
+                if text:
+                    (folder / f"{of}.{suffix}").write_text(text)
 
 
 def scripts(kube: Kube, namespace: str) -> None:

@@ -30,6 +30,7 @@ class Settings:
     DAVIT_E2E_VERSIONS: three etcd versions that can be upgraded from one to the next, oldest first.
     DAVIT_E2E_PROMETHEUS, DAVIT_E2E_ALERTMANAGER: two versions of each, the older first.
     DAVIT_E2E_WITNESS_IMAGE: what is scraped and notified, ci/images/toolbox; it must be on the nodes.
+    DAVIT_E2E_STORE_IMAGE: the MinIO of the backup tests, default ci/images/minio; it must be on the nodes or be pulled.
     DAVIT_E2E_TRAFFIC_IMAGE: any image with python3; default the operator's own.
     DAVIT_E2E_AUDIT_LOG: the API server's audit log, where the test process can read it.
     DAVIT_E2E_ARTIFACTS: where failed tests leave what they saw.
@@ -46,6 +47,7 @@ class Settings:
     prometheus: tuple[str, str]
     alertmanager: tuple[str, str]
     witness_image: str
+    store_image: str
     traffic_image: str
     audit_log: Path | None
     artifacts: Path
@@ -73,6 +75,7 @@ def load(env: Mapping[str, str] = os.environ) -> Settings:
         prometheus=pair(env, "DAVIT_E2E_PROMETHEUS", "v2.53.3,v3.13.2"),
         alertmanager=pair(env, "DAVIT_E2E_ALERTMANAGER", "v0.28.1,v0.31.1"),
         witness_image=env.get("DAVIT_E2E_WITNESS_IMAGE", "ghcr.io/davit-dev/toolbox:1"),
+        store_image=env.get("DAVIT_E2E_STORE_IMAGE", ""),
         traffic_image=env.get("DAVIT_E2E_TRAFFIC_IMAGE", ""),
         audit_log=audit_log(env),
         artifacts=Path(env.get("DAVIT_E2E_ARTIFACTS", REPO / ".davit" / "e2e-artifacts")),

@@ -120,3 +120,20 @@ def test_a_live_list_clears_what_was_deleted_unseen() -> None:
     metrics.resources_left("Never", set())
     assert shown("Listed") == {"y": 1.0}
     assert shown("Unlisted") == {"x": 1.0}
+
+
+def test_what_follows_a_resource_goes_with_it_once() -> None:
+    gone: list[Key] = []
+    metrics.when_gone("Follower", gone.append)
+    one, other = Key("ns", "one"), Key("ns", "other")
+    metrics.resource_gone("Follower", one)
+    assert gone == [], "it was never shown"
+    for key in (one, other):
+        metrics.resource_ready("Follower", key, True)
+    metrics.resource_ready("Leader", one, True)
+    metrics.resource_gone("Leader", one)
+    metrics.resource_gone("Follower", one)
+    metrics.resource_gone("Follower", one)
+    assert gone == [one]
+    metrics.resources_left("Follower", {one})
+    assert gone == [one, other]

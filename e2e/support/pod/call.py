@@ -1,6 +1,7 @@
 """Requests to etcd on behalf of the test process; runs in a pod, prints one JSON list of answers.
 
-argv[1] is a list of {"url", "path", "body", "timeout"} or {"url", "dump": prefix, "timeout"}; all run at once.
+argv[1] is a list of {"url", "path", "body", "timeout"} {"url", "dump": prefix, "timeout"}
+or {"url", "watch": key, "revision", "timeout"} or {"url", "fill": prefix, "count", "size", "timeout"}; all run at once.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
         if "dump" in request:
             return {"ok": gateway.dump(request["dump"])}
+        if "fill" in request:
+            return {"ok": gateway.fill(request["fill"], request["count"], request["size"])}
+        if "watch" in request:
+            return {"ok": gateway.watch(request["watch"], request["revision"])}
         return {"ok": gateway.call(request["path"], request["body"])}
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import urllib.parse
 from base64 import b64decode, b64encode
 from typing import Any
@@ -69,6 +70,33 @@ class Gateway:
             if not answer.get("more"):
                 return {"revision": revision, "keys": found}
             start = unpack(kvs[-1]["key"]) + "\0"
+
+    def fill(self, prefix: str, count: int, size: int) -> int:
+        """Write so many keys of so many random bytes; the revision of the last."""
+        last = 0
+        for number in range(count):
+            value = b64encode(os.urandom(size)).decode()
+            header = self.call("/v3/kv/put", {"key": pack(f"{prefix}/{number:07d}"), "value": value})["header"]
+            last = int(header["revision"])
+        return last
+
+    def watch(self, key: str, revision: int) -> dict[str, Any]:
+        """What a watch from a revision is told first: {"canceled": True, "compact_revision": ...}, or {"events": [...]}."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
+        try:
+            body = json.dumps({"create_request": {"key": pack(key), "start_revision": str(revision)}})
+            connection.request("POST", "/v3/watch", body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            while line := answer.readline():
+                said: dict[str, Any] = json.loads(line)
+                if "error" in said:
+                    raise Refused(str(said["error"])[:200])
+                result: dict[str, Any] = said["result"]
+                if result.get("canceled") or result.get("events"):
+                    return result
+            raise Refused("the watch ended without a word")
+        finally:
+            connection.close()
 
 
 def pack(text: str) -> str:

@@ -21,10 +21,17 @@ members:
     runs: 3.5.32                version of the process, where it is not the pod's
     answers: false              overrides; errors: [...], leader: false (follows none), ready: false, lag: 0, hash: 7
     trouble: <text>             what Kubernetes' events say
+    storage: 3.6.0              its storage version; downgrade: 3.5.0, to which it was told to go back
+line: 3.6           the release line that the cluster speaks; objection: why etcd would not go back
+backups: {c-safety-1-3-6-14: Failed}   EtcdBackups and their phases; {id: ..., time: ..., revision: 7} for one that succeeded
+restores: {r: {source: {...}, confirm: c}}    EtcdRestores; phase: Restoring and startedAt: 1970 unless they are given
+retired: {c-3: {...}}         members of the history that is not served, in the words of members
+jobs: {c-3-restore-x: running}          or succeeded, failed, permanent
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -33,6 +40,7 @@ from davit.model import Manifest
 from davit.testing.builders import resource as _resource
 from davit_etcd.api.v1 import ETCD_CLUSTER
 from davit_etcd.manifests import peer_url, pod_name
+from davit_etcd.manifests.jobs import Agent
 from davit_etcd.manifests.stateful_set import stateful_set
 from davit_etcd.manifests.volume import volume
 from davit_etcd.model import (
@@ -55,6 +63,7 @@ from davit_etcd.versions import Version
 
 CLUSTER_ID = "c1"
 REVISION = 100
+AGENT = Agent("registry/agent:1")
 Words = Mapping[str, Any]
 
 _NO_ANSWER = ("none", "pending", "creating", "unschedulable", "crashed", "down")
@@ -89,6 +98,8 @@ def snapshot(domain: Cluster, observed: Words) -> Snapshot:
     strangers = tuple(
         EtcdMember(f"f{n}", name, (f"http://{name}:2380",), False) for n, name in enumerate(observed.get("strangers", ()))
     )
+    retired: Mapping[str, Words] = observed.get("retired") or {}
+    jobs: Mapping[str, str] = observed.get("jobs") or {}
     return Snapshot(
         children=(),
         members=tuple(members),
@@ -100,8 +111,55 @@ def snapshot(domain: Cluster, observed: Words) -> Snapshot:
         cluster_line=_line(observed.get("line")),
         next_ordinal=observed.get("next", 1 + max((m.ordinal for m in members), default=-1)),
         no_space=observed.get("no_space", False),
+        downgrade_refusal=observed.get("objection", ""),
+        backups=(backups := tuple(_backup(name, phase) for name, phase in (observed.get("backups") or {}).items())),
+        restores=tuple(_restore(name, words) for name, words in (observed.get("restores") or {}).items()),
+        referenced=backups,
+        retired=tuple(_member(domain, name, {"etcd": "none", **(w or {})}, formed, []) for name, w in retired.items()),
+        jobs=tuple(_job(name, word) for name, word in jobs.items()),
+        job_pods=tuple(_job_pod(name, word) for name, word in jobs.items()),
         status=_status(domain, observed, listed, formed),
     )
+
+
+def _restore(name: str, words: Words) -> Manifest:
+    status = {"phase": words.get("phase", "Restoring"), "startedAt": words.get("startedAt", "1970-01-01T00:00:00Z")}
+    spec = {"cluster": "c", "confirm": "c", **{key: words[key] for key in ("source", "confirm", "deadline") if key in words}}
+    return {"metadata": {"name": name, "namespace": "ns", "uid": f"uid-{name}"}, "spec": spec, "status": status}
+
+
+def _job(name: str, word: str) -> Manifest:
+    reasons = {"failed": "BackoffLimitExceeded", "permanent": "PodFailurePolicy", "succeeded": "CompletionsReached"}
+    ended = [{"type": "Complete" if word == "succeeded" else "Failed", "status": "True", "reason": reasons.get(word)}]
+    ended[0]["lastTransitionTime"] = "1970-01-01T00:00:00Z"
+    status = {} if word == "running" else {"conditions": ended}
+    return {"kind": "Job", "metadata": {"name": name, "namespace": "ns", "uid": f"uid-{name}"}, "status": status}
+
+
+def _job_pod(name: str, word: str) -> Manifest:
+    good = word == "succeeded"
+    said = {"ok": good, "reason": "Restored" if good else "Corrupt", "message": "" if good else "the archive is cut off"}
+    known = {"revision": 42, "location": "s3://backups/ns/c/20260101T000000Z-00000000", "time": "2026-01-01T00:00:00Z"}
+    facts = known if good else {}
+    ended = {"terminated": {"exitCode": 0 if good else 65, "message": json.dumps(said | {"facts": facts})}}
+    state = {"running": {}} if word == "running" else ended
+    return {
+        "metadata": {"name": f"{name}-x", "namespace": "ns", "ownerReferences": [{"uid": f"uid-{name}", "controller": True}]},
+        "status": {
+            "phase": "Running" if word == "running" else "Succeeded" if good else "Failed",
+            "containerStatuses": [{"name": "settle", "state": state}],
+        },
+    }
+
+
+def _backup(name: str, phase: str | Words) -> Manifest:
+    if not isinstance(phase, str):
+        spec = {"cluster": "c", "objectStore": {"bucket": "backups", "credentialsSecret": {"name": "s3"}}}
+        status = {"phase": "Succeeded", **phase}
+        return {"kind": "EtcdBackup", "metadata": {"name": name, "namespace": "ns"}, "spec": spec, "status": status}
+    said = {"message": "the bucket is missing"} if phase == "Failed" else {}
+    head = {"name": name, "namespace": "ns"}
+    return {"kind": "EtcdBackup", "metadata": head, "spec": {"cluster": "c"}, "status": {"phase": phase, **said}}
 
 
 def _line(text: str | float | None) -> tuple[int, int] | None:
@@ -149,7 +207,8 @@ def record(domain: Cluster, words: Words, formed: bool, names: list[str]) -> Rec
     learner = words.get("etcd") in ("learner", "unstarted")
     start = given.get("start", ("join" if learner else "established") if formed else "new")
     peers = tuple(given.get("peers", () if start == "established" else names))
-    return Record(inputs(domain, given), start, peers, given.get("voter", not learner))
+    before = inputs(domain, given["before"]) if "before" in given else None
+    return Record(inputs(domain, given), start, peers, given.get("voter", not learner), before)
 
 
 def _member(domain: Cluster, name: str, words: Words, formed: bool, names: list[str]) -> Member:
@@ -289,4 +348,6 @@ def _endpoint(name: str, words: Words, version: str, pod: Manifest | None) -> En
         db_size=20_480,
         learner=words.get("etcd") == "learner",
         errors=tuple(words.get("errors", ())),
+        storage_version=words.get("storage", ""),
+        downgrade=words.get("downgrade", ""),
     )

@@ -18,6 +18,7 @@ class FakeEtcd(EtcdClient):
     quorum: bool = True
     raised: tuple[tuple[str, str], ...] = ()
     speaks: str = "3.5.0"
+    objection: str = ""
     hashes: dict[str, Hash] = field(default_factory=dict)
     refuse: set[str] = field(default_factory=set)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
@@ -71,6 +72,16 @@ class FakeEtcd(EtcdClient):
 
     async def move_leader(self, url: str, target_id: str) -> None:
         self._ask("move_leader", url, target_id)
+
+    async def validate_downgrade(self, url: str, version: str) -> str:
+        self._ask("validate_downgrade", url, version)
+        return self.objection
+
+    async def enable_downgrade(self, url: str, version: str) -> None:
+        self._ask("enable_downgrade", url, version)
+
+    async def cancel_downgrade(self, url: str) -> None:
+        self._ask("cancel_downgrade", url)
 
     def silence(self, url: str) -> None:
         del self.endpoints[url]

@@ -14,10 +14,12 @@ from davit_etcd.commands import (
     Disarm,
     DiscardMember,
     ExpandVolume,
+    GoBack,
     LabelVoter,
     MoveLeader,
     Promote,
     RemoveMember,
+    StayUp,
 )
 from davit_etcd.manifests import OPERATOR
 from davit_etcd.model import ROLE_LABEL, Member
@@ -66,13 +68,21 @@ async def test_membership_is_asked_of_the_leader() -> None:
     await stage.act(Promote("c-2", "a2", "m"))
     await stage.act(MoveLeader("a1", "m"))
     await stage.act(Disarm("dead", "m"))
+    await stage.act(GoBack("3.5", "m"))
     assert stage.etcd.calls == [
         ("add_learner", LEADER, "http://c-3-0.c-peers.ns.svc:2380"),
         ("promote", LEADER, "a2"),
         ("move_leader", LEADER, "a1"),
         ("disarm", LEADER, "dead"),
+        ("enable_downgrade", LEADER, "3.5"),
     ]
     assert stage.kube.writes == []
+
+
+async def test_who_was_told_to_go_back_is_told_not_to() -> None:
+    stage = Stage({"members": {"c-0": {}, "c-1": {"downgrade": "3.5.0"}, "c-2": {"downgrade": "3.5.0"}}})
+    await stage.act(StayUp("m"))
+    assert stage.etcd.calls == [("cancel_downgrade", "http://10.0.0.1:2379")]
 
 
 async def test_a_refused_change_of_membership_is_tried_again_soon() -> None:

@@ -91,6 +91,42 @@ async def test_asks_for_the_version_that_the_cluster_speaks(client: EtcdClient) 
         assert await client.cluster_version(etcd.url) == ""
 
 
+async def test_what_a_member_of_36_tells_besides(client: EtcdClient) -> None:
+    told = STATUS | {"storageVersion": "3.5.0", "downgradeInfo": {"enabled": True, "targetVersion": "3.5.0"}}
+    async with gateway({"maintenance/status": told}) as etcd:
+        found = await client.status(etcd.url)
+    assert (found.storage_version, found.downgrade) == ("3.5.0", "3.5.0")
+    for info in ({}, {"targetVersion": "3.5.0"}):
+        async with gateway({"maintenance/status": STATUS | {"downgradeInfo": info}}) as etcd:
+            assert (await client.status(etcd.url)).downgrade == ""
+
+
+@pytest.mark.parametrize("shape", [OLD_ERROR, NEW_ERROR])
+async def test_going_back_is_asked_for_told_and_taken_back(client: EtcdClient, shape: dict[str, Any]) -> None:
+    path = "maintenance/downgrade"
+    async with gateway({path: {"header": {}, "version": "3.6"}}) as etcd:
+        assert await client.validate_downgrade(etcd.url, "3.5") == ""
+        await client.enable_downgrade(etcd.url, "3.5")
+        await client.cancel_downgrade(etcd.url)
+        assert etcd.bodies(path) == [
+            {"action": "VALIDATE", "version": "3.5"},
+            {"action": "ENABLE", "version": "3.5"},
+            {"action": "CANCEL"},
+        ]
+    async with gateway({path: refusal(shape, "invalid downgrade target version")}) as etcd:
+        assert await client.validate_downgrade(etcd.url, "3.4") == "etcdserver: invalid downgrade target version"
+        with pytest.raises(EtcdError, match="invalid downgrade target version"):
+            await client.enable_downgrade(etcd.url, "3.4")
+    async with gateway({path: refusal(shape, "cluster has a downgrade job in progress")}) as etcd:
+        assert await client.validate_downgrade(etcd.url, "3.5") == ""
+        await client.enable_downgrade(etcd.url, "3.5")
+    async with gateway({path: refusal(shape, "no inflight downgrade job")}) as etcd:
+        await client.cancel_downgrade(etcd.url)
+    async with gateway({path: refusal(shape, "request timed out", 503)}) as etcd:
+        with pytest.raises(EtcdError, match="timed out"):
+            await client.validate_downgrade(etcd.url, "3.5")
+
+
 async def test_reads_with_a_quorum_only(client: EtcdClient) -> None:
     async with gateway({"kv/range": {"header": {}}}) as etcd:
         await client.read(etcd.url)

@@ -174,3 +174,26 @@ def test_complaints_say_what_a_person_can_do(words: dict[str, Any], reason: str,
 )
 def test_stuck_is_what_waiting_will_not_cure(words: dict[str, Any], expected: bool) -> None:
     assert stuck(snapshot(cluster(), {"members": {"c-1": words}}).members[0]) is expected
+
+
+STACK = "go.etcd.io/etcd/server/v3/etcdserver.v2ToV3Request(_, _)\n\tgo.etcd.io/etcd/server/v3/etcdserver/apply_v2.go:31 +0x252"
+FATAL = (
+    '{"level":"fatal","caller":"etcdmain/etcd.go:183","msg":"discovery failed",'
+    '"error":"version \\"3.7.0\\" is not supported","stacktrace":"a\\nb"}'
+)
+PANIC = "panic: detected something [recovered]\n\tpanic: execute job failed\n\ngoroutine 165 [running]:\nmain.go:1"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (STACK, "refuses data of the v2 API"),
+        ("detected disallowed custom content in v2store for stage --v2-deprecation=write-only", "refuses data of the v2 API"),
+        (FATAL, 'discovery failed: version \\"3.7.0\\" is not supported'),
+        (PANIC, "panic: detected something [recovered]"),
+        ("one\ntwo", "two"),
+    ],
+)
+def test_last_words_tell_the_cause_and_not_the_stack(words: str, told: str) -> None:
+    seen = snapshot(cluster(), {"members": {"c-0": {"pod": "crashed", "words": words}}})
+    assert told in complaint(seen.members[0]).message

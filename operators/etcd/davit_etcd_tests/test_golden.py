@@ -32,7 +32,7 @@ def test_golden(scenario: str) -> None:
     domain = validate(resource)
     snapshot = builders.snapshot(domain, golden.load(FOLDER / scenario / "observed.yaml"))
     resource["status"] = dict(snapshot.status)
-    decided = plan(domain, snapshot, 0.0)
+    decided = plan(domain, snapshot, 0.0, builders.AGENT)
     assert decided.manifests or not decided.prune, "a plan that applies nothing would delete every Service"
     full = FULL in resource["metadata"].get("annotations", {})
     golden.check(FOLDER / scenario / "plan.yaml", rendered(resource, domain, snapshot, decided, full=full))
@@ -56,7 +56,13 @@ def rendered(resource: Manifest, domain: Cluster, snapshot: Snapshot, decided: P
 
 
 def _said(action: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in action.items() if value not in ("", False)}
+    """A Job is shown by its name and by what its first container is told: its manifest has tests of its own."""
+    said = {key: value for key, value in action.items() if value not in ("", False)}
+    if action.get("kind", {}).get("kind") != "Job":
+        return said
+    job = json.loads(action["manifest"])
+    told = json.loads(job["spec"]["template"]["spec"]["initContainers"][0]["env"][0]["value"])
+    return said | {"kind": "Job", "manifest": {"name": job["metadata"]["name"], "source": told["source"]}}
 
 
 def _kstatus(resource: Manifest, domain: Cluster, snapshot: Snapshot, decided: Plan) -> str:

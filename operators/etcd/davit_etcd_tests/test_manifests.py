@@ -146,6 +146,25 @@ def test_a_joining_member_finds_itself_among_the_existing() -> None:
     assert "c-1=http://c-1-0.c-peers.ns.svc:2380" in found["initial-cluster"].split(",")
 
 
+@pytest.mark.parametrize(
+    ("version", "has", "has_not"),
+    [
+        ("3.5.33", {"experimental-corrupt-check-time": "1h", "experimental-initial-corrupt-check": "false"}, "feature-gates"),
+        ("3.6.14", {"corrupt-check-time": "1h", "feature-gates": "InitialCorruptCheck=false"}, "experimental-corrupt-check-time"),
+        (
+            "3.7.0",
+            {"corrupt-check-time": "1h", "feature-gates": "InitialCorruptCheck=false"},
+            "experimental-initial-corrupt-check",
+        ),
+    ],
+)
+def test_what_people_wrote_is_said_in_the_words_of_the_release(version: str, has: dict[str, str], has_not: str) -> None:
+    written = {"experimental-corrupt-check-time": "1h", "experimental-initial-corrupt-check": "false"}
+    given = flags(pod(version=version, etcdOptions=written))
+    assert has.items() <= given.items()
+    assert has_not not in given
+
+
 def test_no_flag_of_the_user_replaces_one_of_ours() -> None:
     plain, opted = flags(pod()), flags(pod(etcdOptions={"heartbeat-interval": "200"}, quota="4Gi"))
     assert plain.items() <= opted.items()

@@ -100,10 +100,35 @@ async def test_before_a_restart_all_are_hashed_at_the_revision_that_all_have() -
 
 async def test_a_refused_or_paused_change_costs_no_hashes() -> None:
     old = {name: {"record": {"version": "3.5.30"}} for name in THREE}
-    for spec in ({"version": "3.7.0"}, {"paused": True}):
+    for spec in ({"version": "3.7.0", "image": "mirror/etcd:x"}, {"paused": True}):
         world = World(old, **spec)
         await world.look()
         assert not world.asked("hash_kv")
+
+
+async def test_an_upgrade_that_was_taken_back_costs_no_hashes() -> None:
+    failed = {"upgrade": {"failedVersion": "3.6.14", "generation": 1, "member": "c-2", "message": "m"}}
+    world = World({name: {"record": {"version": "3.5.33"}} for name in THREE}, status=failed, version="3.6.14")
+    await world.look()
+    assert not world.asked("hash_kv")
+
+
+@pytest.mark.parametrize(
+    ("version", "speaks", "words", "asked"),
+    [
+        ("3.5.33", "3.6.0", {}, True),
+        ("3.5.33", "3.6.0", {"downgrade": "3.5.0"}, False),  # told already
+        ("3.5.33", "3.5.0", {}, False),  # not raised yet, or half-way up
+        ("3.6.14", "3.6.0", {}, False),
+        ("3.4.39", "3.6.0", {}, False),  # etcd need not be asked
+    ],
+)
+async def test_etcd_is_asked_whether_it_would_go_back(version: str, speaks: str, words: dict[str, Any], asked: bool) -> None:
+    world = World({name: {"record": {"version": "3.6.14"}, **words} for name in THREE}, version=version)
+    world.etcd.speaks, world.etcd.objection = speaks, "no"
+    seen = await world.look()
+    assert world.asked("validate_downgrade") == ([("validate_downgrade", url(0), "3.5")] if asked else [])
+    assert seen.downgrade_refusal == ("no" if asked else "")
 
 
 async def test_a_learner_without_objects_is_known_by_its_peer_url() -> None:

@@ -9,10 +9,11 @@ import pytest
 from davit_etcd.model import Inputs, Record, annotation
 from davit_etcd.validate import validate
 
-from davit_etcd_tests.world import BAD_PATCH, Broken, Died, Operator, World
+from davit_etcd_tests.world import BAD_PATCH, BROKEN_PATCH, Broken, Died, Operator, World
 
 STEPS = 150
 MEMORY = {"storage": {"type": "Memory"}}
+STORE = {"objectStore": {"bucket": "backups", "credentialsSecret": {"name": "s3"}}}
 
 
 def settle(operator: Operator, steps: int = STEPS, die_at: int = -1) -> None:
@@ -42,7 +43,7 @@ def step(operator: Operator) -> bool:
 
 def check(operator: Operator) -> None:
     rings = [ring for ring in operator.world.rings.values() if ring.committed]
-    if len(rings) > 1:
+    if sum(not ring.seeded for ring in rings) > 1:
         raise Broken("two clusters formed")
     for ring in rings:
         if sum(peer.learner for peer in ring.peers.values()) > 1:
@@ -122,6 +123,192 @@ def test_hibernates_and_wakes() -> None:
     arrived(operator)
 
 
+@pytest.mark.parametrize("memory", [{}, MEMORY], ids=["volumes", "memory"])
+@pytest.mark.parametrize("size", [1, 3])
+def test_several_releases_are_taken_one_after_the_other(size: int, memory: dict[str, Any]) -> None:
+    operator = start(size=size, version="3.4.23", **memory)
+    operator.edit(version="3.7.0")
+    ran, lines, said = ["3.4.23"], [], set()
+    for _ in range(STEPS):
+        done = step(operator)
+        found = operator.world.the_ring()
+        assert found is not None
+        ran.append(min((str(pod.version) for pod, _ in operator.world.running(*found).values()), default=""))
+        lines.append(found[1].line)
+        said.add(str(operator.resource["status"].get("targetVersion", "")))
+        if done:
+            break
+    arrived(operator)
+    assert list(dict.fromkeys(version for version in ran if version)) == ["3.4.23", "3.5.33", "3.6.14", "3.7.0"]
+    assert lines == sorted(lines)
+    assert said == {"3.7.0", ""}
+    assert "upgrade" not in operator.resource["status"]
+
+
+def test_the_way_is_told_from_where_it_began() -> None:
+    operator = start(version="3.4.23")
+    operator.edit(version="3.7.0")
+    heard = set()
+    while not step(operator):
+        assert operator.last is not None
+        heard.add(operator.last.detail.step.message.partition(";")[0])
+    for told in ("step 1 of 3: 3.5.33", "step 2 of 3: 3.6.14", "step 3 of 3: 3.7.0"):
+        assert told in heard
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize(("higher", "lower"), [("3.6.14", "3.5.33"), ("3.7.0", "3.6.14")])
+def test_goes_back_one_release_and_up_again(higher: str, lower: str, size: int) -> None:
+    operator = start(size=size, version=higher)
+    for version in (lower, higher):
+        operator.edit(version=version)
+        settle(operator)
+        arrived(operator)
+        ring = operator.world.the_ring()
+        assert ring is not None
+        assert ring[1].lower is None or version == lower
+
+
+@pytest.mark.parametrize("passes", range(1, 25))
+def test_going_back_can_be_taken_back_at_any_time(passes: int) -> None:
+    operator = start(version="3.6.14")
+    operator.edit(version="3.5.33")
+    for _ in range(passes):
+        step(operator)
+    operator.edit(version="3.6.14")
+    settle(operator)
+    arrived(operator)
+    ring = operator.world.the_ring()
+    assert ring is not None
+    assert ring[1].lower is None
+
+
+# --- an upgrade that does not work out -------------------------------------------------------------------------------
+
+BAD = [f"3.5.{BAD_PATCH}", f"3.6.{BAD_PATCH}", f"3.6.{BROKEN_PATCH}"]
+
+
+def taken_back(operator: Operator, version: str) -> None:
+    """All run as before, status says so, and nothing more is tried."""
+    status = operator.resource["status"]
+    assert status["upgrade"]["failedVersion"] == version
+    assert status["currentVersion"] == "3.5.33"
+    ready = next(item for item in status["conditions"] if item["type"] == "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "UpgradeRolledBack")
+    found = operator.world.the_ring()
+    assert found is not None
+    assert {str(pod.version) for pod, _ in operator.world.running(*found).values()} == {"3.5.33"}
+    assert len(operator.world.running(*found)) == operator.resource["spec"]["size"]
+    before = operator.effects
+    for _ in range(10):
+        step(operator)
+    assert operator.effects == before
+
+
+@pytest.mark.parametrize("memory", [{}, MEMORY], ids=["volumes", "memory"])
+@pytest.mark.parametrize("version", BAD)
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_a_release_that_does_not_come_up_is_taken_back(size: int, version: str, memory: dict[str, Any]) -> None:
+    operator = start(size=size, version="3.5.33", **memory)
+    claims = {name: claim.uid for name, claim in operator.world.claims.items()}
+    operator.edit(version=version)
+    settle(operator)
+    taken_back(operator, version)
+    assert {name: claim.uid for name, claim in operator.world.claims.items()} == claims
+    for good in ("3.6.14", "3.7.0"):
+        operator.edit(version=good)
+        settle(operator)
+        arrived(operator)
+
+
+@pytest.mark.parametrize("version", BAD)
+def test_taking_back_survives_every_crash(version: str) -> None:
+    operator = start(version="3.5.33")
+    before = operator.effects
+    operator.edit(version=version)
+    settle(operator)
+    for effect in range(operator.effects - before):
+        operator = start(version="3.5.33")
+        operator.edit(version=version)
+        settle(operator, die_at=effect)
+        taken_back(operator, version)
+
+
+@pytest.mark.parametrize("member", [1, 2])
+def test_only_the_member_that_does_not_come_up_goes_back(member: int) -> None:
+    """The registry goes away between two members: those that have the new release keep it, and all serve."""
+    operator = start(version="3.5.33")
+    operator.edit(version="3.6.14")
+    while sum(str(pod.version) == "3.6.14" and pod.phase == "running" for pod in operator.world.pods.values()) < member:
+        step(operator)
+    operator.world.gone = {"3.6.14"}
+    settle(operator)
+    found = operator.world.the_ring()
+    assert found is not None
+    ran = sorted(str(pod.version) for pod, _ in operator.world.running(*found).values())
+    assert ran == ["3.5.33"] * (3 - member) + ["3.6.14"] * member
+    assert operator.resource["status"]["upgrade"]["failedVersion"] == "3.6.14"
+    operator.world.gone = set()
+    operator.edit(size=3, etcdOptions={"heartbeat-interval": "200"})
+    settle(operator)
+    arrived(operator)
+
+
+def test_a_settings_change_goes_back_with_its_upgrade() -> None:
+    operator = start(version="3.5.33")
+    operator.edit(version=f"3.6.{BAD_PATCH}", etcdOptions={"heartbeat-interval": "200"})
+    settle(operator)
+    taken_back(operator, f"3.6.{BAD_PATCH}")
+    assert all(not pod.flag("heartbeat-interval") for pod in operator.world.pods.values())
+
+
+# --- safety backups --------------------------------------------------------------------------------------------------
+
+
+def test_every_step_has_its_backup_before_it() -> None:
+    operator = start(version="3.4.23", **STORE)
+    operator.edit(version="3.7.0")
+    made: dict[str, set[str]] = {}
+    while not step(operator):
+        for name in operator.world.backups:
+            made.setdefault(name, {str(pod.version) for pod in operator.world.pods.values()})
+    arrived(operator)
+    generation = operator.resource["metadata"]["generation"]
+    assert made == {
+        f"c-safety-{generation}-3-5-33": {"3.4.23"},
+        f"c-safety-{generation}-3-6-14": {"3.5.33"},
+        f"c-safety-{generation}-3-7-0": {"3.6.14"},
+    }
+
+
+@pytest.mark.parametrize("change", [{"version": "3.6.14"}, {"version": "3.5.16"}, {"size": 1}])
+def test_without_a_backup_nothing_is_changed(change: dict[str, Any]) -> None:
+    operator = start(version="3.5.33", **STORE)
+    pods = {name: pod.uid for name, pod in operator.world.pods.items()}
+    operator.world.store_works = False
+    operator.edit(**change)
+    for _ in range(20):
+        step(operator)
+    assert operator.last is not None
+    assert operator.last.detail.step.reason == "SafetyBackupFailed"
+    assert {name: pod.uid for name, pod in operator.world.pods.items()} == pods
+    operator.world.store_works = True
+    operator.world.backups.clear()
+    settle(operator)
+    arrived(operator)
+
+
+def test_people_may_go_on_without_a_backup() -> None:
+    operator = start(version="3.5.33", **STORE)
+    operator.world.store_works = False
+    operator.edit(version="3.6.14")
+    for _ in range(20):
+        step(operator)
+    operator.edit(safetyBackup=False)
+    settle(operator)
+    arrived(operator)
+
+
 # --- every crash point -----------------------------------------------------------------------------------------------
 
 
@@ -140,6 +327,12 @@ CHANGES: dict[str, Change] = {
     "shrink": ({}, lambda o: o.edit(size=1)),
     "heal": ({}, lose_volume),
     "upgrade": ({}, lambda o: o.edit(version="3.6.11")),
+    "steps": ({"version": "3.4.23"}, lambda o: o.edit(version="3.7.0")),
+    "steps-one": ({"version": "3.4.23", "size": 1}, lambda o: o.edit(version="3.7.0")),
+    "downgrade": ({"version": "3.6.14"}, lambda o: o.edit(version="3.5.33")),
+    "downgrade-one": ({"version": "3.7.0", "size": 1}, lambda o: o.edit(version="3.6.14")),
+    "upgrade-secured": ({**STORE, "version": "3.5.16"}, lambda o: o.edit(version="3.6.14")),
+    "shrink-secured": (STORE, lambda o: o.edit(size=1)),
     "settings": ({}, lambda o: o.edit(etcdOptions={"heartbeat-interval": "200"})),
     "hibernate": ({}, lambda o: o.edit(size=0)),
     "expand": ({}, lambda o: o.edit(storage={"size": "16Gi"})),
@@ -158,15 +351,20 @@ def test_creation_survives_every_crash(size: int) -> None:
         arrived(operator)
 
 
+PARTS = 6
+"""Into which the crash points of a change are dealt, so that each test is short."""
+
+
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("change", CHANGES)
-def test_change_survives_every_crash(change: str) -> None:
+def test_change_survives_every_crash(change: str, part: int) -> None:
     spec, make = CHANGES[change]
     operator = start(**spec)
     before = operator.effects
     make(operator)
     operator.world.tick()
     settle(operator)
-    for effect in range(operator.effects - before):
+    for effect in range(part, operator.effects - before, PARTS):
         operator = start(**spec)
         make(operator)
         operator.world.tick()
@@ -247,11 +445,20 @@ def everywhere(operator: Operator, version: str) -> bool:
     return set(up) == set(found[1].peers) and {str(pod.version) for pod, _ in up.values()} == {version}
 
 
+BACK = {"3.7.0": "3.6.14", "3.6.11": "3.5.33"}
+
+
 def goal(operator: Operator, version: list[str]) -> None:
     rng = operator.world.random
     memory = "storage" in operator.resource["spec"]
-    kind = rng.choice(("size", "size", "settings", "version", "hibernate", "stuck"))
+    kind = rng.choice(("size", "size", "settings", "version", "far", "back", "hibernate", "stuck"))
     match kind:
+        case "far":
+            version[:] = version[-1:]
+            operator.edit(version=version[0])
+        case "back" if not memory and version[0] in BACK and everywhere(operator, version[0]):
+            version.insert(0, BACK[version[0]])
+            operator.edit(version=version[0])
         case "version" if len(version) > 1 and everywhere(operator, version[0]):
             version.pop(0)
             operator.edit(version=version[0])
@@ -426,10 +633,10 @@ def test_all_that_etcd_speaks_is_waited_for_between_two_minor_releases() -> None
 def test_a_refused_upgrade_changes_nothing_and_is_forgotten() -> None:
     operator = start()
     pods = {name: pod.uid for name, pod in operator.world.pods.items()}
-    operator.edit(version="3.7.0")
+    operator.edit(version="3.7.0", image="mirror/etcd:v3.7.0")
     settle(operator)
     assert {name: pod.uid for name, pod in operator.world.pods.items()} == pods
-    operator.edit(version="3.5.32")
+    operator.edit(version="3.5.32", image=None)
     settle(operator)
     assert {name: pod.uid for name, pod in operator.world.pods.items()} == pods
 

@@ -46,7 +46,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], str, str, str | None]] = 
     ("hibernating", {"members": {"c-0": {"pod": "running"}}}, {"size": 0}, "InProgress", "Hibernating", None),
     ("quorum gone", {"members": {"c-0": {"leader": False}, "c-1": NONE, "c-2": NONE}}, {}, "InProgress", "NoQuorum", "False"),
     ("quorum lost", {"members": {"c-0": NONE, "c-1": LOST, "c-2": LOST}}, {}, "Failed", "QuorumLost", "False"),
-    ("refused", {"members": dict.fromkeys(THREE, OLD)}, {"version": "3.6.11"}, "Failed", "UpgradeRefused", "True"),
+    ("refused", {"members": dict.fromkeys(THREE, OLD)}, {"version": "3.6.11", "image": "x"}, "Failed", "UpgradeRefused", "True"),
     ("stranger", {"members": THREE, "strangers": ["x"]}, {}, "Failed", "UnknownMember", "True"),
     ("no space", {"members": THREE, "no_space": True}, {}, "Failed", "NoSpace", "True"),
 ]  # fmt: skip

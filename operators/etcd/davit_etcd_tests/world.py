@@ -9,6 +9,7 @@ layout and status, an observation that says what `observe` would, and a process 
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,13 +18,16 @@ from typing import Any
 from davit.model import Action, Manifest, Outcome, Plan
 from davit_etcd.commands import (
     AddLearner,
+    Create,
     DeletePod,
     DiscardMember,
     ExpandVolume,
+    GoBack,
     LabelVoter,
     MoveLeader,
     Promote,
     RemoveMember,
+    StayUp,
 )
 from davit_etcd.manifests import peer_url, pod_name
 from davit_etcd.model import (
@@ -50,6 +54,10 @@ from davit_etcd_tests import builders
 
 BAD_PATCH = 99
 """Images with this patch number do not exist."""
+BROKEN_PATCH = 98
+"""Releases with this patch number crash on every data they did not begin."""
+MOMENT = 20.0
+"""Seconds that a tick stands for."""
 
 
 class Broken(AssertionError):
@@ -135,7 +143,11 @@ class Ring:
     leader: str = ""
     committed: int = 0
     line: tuple[int, int] = (0, 0)
+    lower: tuple[int, int] | None = None
+    """The line to which it was told to go back."""
     removed: set[str] = field(default_factory=set)
+    seeded: bool = False
+    """Whether it began with a backup."""
 
     def voters(self) -> dict[str, Peer]:
         return {key: peer for key, peer in self.peers.items() if not peer.learner}
@@ -152,6 +164,10 @@ class World:
         self.others: dict[tuple[str, str], Manifest] = {}
         self.rings: dict[str, Ring] = {}
         self.cordoned = False
+        self.backups: dict[str, Manifest] = {}
+        self.store_works = True
+        self.gone: set[str] = set()
+        """Releases whose images can't be pulled any more."""
         self.clock = 0
         self._serial = 0
 
@@ -175,6 +191,21 @@ class World:
             self._start(pod)
         for name, ring in self.rings.items():
             self._elect(name, ring)
+        for backup in self.backups.values():
+            self._back_up(backup)
+
+    @property
+    def now(self) -> float:
+        """Unix time."""
+        return self.clock * MOMENT
+
+    def _back_up(self, backup: Manifest) -> None:
+        """A backup runs for one moment."""
+        match backup["status"].get("phase"):
+            case None:
+                backup["status"] = {"phase": "Running"}
+            case "Running":
+                backup["status"] = {"phase": "Succeeded" if self.store_works else "Failed"}
 
     def _age(self, member: str) -> None:
         pod = self.pods[member]
@@ -204,7 +235,7 @@ class World:
         disk = self.disk(pod)
         if disk is None or self.cordoned:
             pod.phase = "pending"
-        elif pod.version.patch == BAD_PATCH:
+        elif pod.version.patch == BAD_PATCH or str(pod.version) in self.gone:
             pod.phase = "image"
         else:
             words = self._join(pod, disk) if not disk.ring else self._resume(pod, disk)
@@ -213,6 +244,8 @@ class World:
 
     def _resume(self, pod: Pod, disk: Disk) -> str:
         ring = self.rings[disk.ring]
+        if pod.version.patch == BROKEN_PATCH:
+            return "this release is broken"
         if disk.member in ring.removed:
             return "the member has been permanently removed from the cluster"
         if disk.line > pod.version.line:
@@ -292,7 +325,12 @@ class World:
             pod.words = ""
         # etcd looks for a new cluster version every few seconds only.
         if set(ring.peers) == set(up) and self.clock % 3 == 0:
-            ring.line = min(pod.version.line for pod, _ in up.values())
+            lowest = min(pod.version.line for pod, _ in up.values())
+            if ring.lower == max(pod.version.line for pod, _ in up.values()):
+                ring.lower = None
+            ring.line = ring.lower or lowest
+            for _, disk in up.values() if ring.lower else ():
+                disk.line = ring.line
 
     def _expel(self, name: str, ring: Ring) -> None:
         for pod in self.pods.values():
@@ -336,7 +374,7 @@ class Operator:
         """One pass; a refusal by etcd ends it early, as an error would."""
         domain = validate(self.resource)
         seen = self.observe(domain)
-        decided = self.last = plan(domain, seen, 0.0)
+        decided = self.last = self.plan(domain, seen)
         try:
             if decided.intent:
                 self._write_status({**self.resource.get("status", {}), **decided.intent})
@@ -346,7 +384,11 @@ class Operator:
                 self._act(domain, seen, action)
         except Refused:
             pass
-        self._write_status(status(self.resource, Outcome(domain, seen, decided), 0.0))
+        self._write_status(status(self.resource, Outcome(domain, seen, decided), self.world.now))
+
+    def plan(self, domain: Cluster, seen: Snapshot) -> Plan:
+        """The plan room, with the world's clock."""
+        return plan(domain, seen, self.world.now)
 
     def _effect(self) -> None:
         """Everything that is written goes through here: this is where the process may die."""
@@ -401,7 +443,7 @@ class Operator:
             self.between()
             domain = validate(self.resource)
             seen = self.observe(domain)
-            if action not in plan(domain, seen, 0.0).actions:
+            if action not in self.plan(domain, seen).actions:
                 raise Refused("no longer called for on a second look")
         self._execute(domain, seen, action)
 
@@ -419,6 +461,16 @@ class Operator:
             case MoveLeader(id=key):
                 self._effect()
                 self._leading()[1].leader = key
+            case GoBack(line=line):
+                self._go_back(Version.parse(f"{line}.0").line)
+            case StayUp():
+                self._effect()
+                self._leading()[1].lower = None
+            case _:
+                self._tell_kubernetes(action)
+
+    def _tell_kubernetes(self, action: Action) -> None:
+        match action:
             case DeletePod(member=name, uid=uid):
                 self._delete_pod(name, uid)
             case LabelVoter(member=name):
@@ -427,8 +479,21 @@ class Operator:
             case ExpandVolume(member=name, size=size):
                 self._effect()
                 self.world.claims[name].manifest["spec"]["resources"]["requests"]["storage"] = size
+            case Create(manifest=text):
+                made = json.loads(text)
+                if made["metadata"]["name"] not in self.world.backups:
+                    self._effect()
+                    self.world.backups[made["metadata"]["name"]] = made | {"status": {}}
             case _:
                 raise NotImplementedError(f"teach the model {action!r}")
+
+    def _go_back(self, line: tuple[int, int]) -> None:
+        _, ring = self._leading()
+        if ring.lower is None:
+            if ring.line != (line[0], line[1] + 1):
+                raise Refused("invalid downgrade target version")
+            self._effect()
+            ring.lower = line
 
     def _leading(self) -> tuple[str, Ring]:
         for name, ring in self.world.rings.items():
@@ -546,6 +611,7 @@ class Operator:
             status=known,
             cluster_line=answering[1].line if answering and has_quorum and answering[1].line[0] else None,
             next_ordinal=max((known.get("nextMember", 0), *(1 + n for n in ordinals))),
+            backups=tuple(world.backups.values()),
         )
 
     def _remembered(self, known: Mapping[str, Any]) -> Iterator[EtcdMember]:
@@ -595,6 +661,8 @@ class Operator:
             revision=disk.index,
             db_size=1,
             learner=peer is not None and peer.learner,
+            storage_version="{}.{}.0".format(*disk.line) if pod.version.line >= (3, 6) and disk.line[0] else "",
+            downgrade="{}.{}.0".format(*ring.lower) if ring.lower and pod.version.line >= (3, 6) else "",
         )
 
     def _pod(self, domain: Cluster, pod: Pod) -> Manifest:

@@ -52,6 +52,13 @@ Check = Callable[[], str | None]
 
 _ready: dict[str, set[Key]] = {}
 """The resources with a series, by kind: prometheus-client cannot list its labels."""
+_followers: dict[str, list[Callable[[Key], object]]] = {}
+"""What else ends with a resource, by kind."""
+
+
+def when_gone(kind: str, forget: Callable[[Key], object]) -> None:
+    """Have this called with the key of each resource of the kind that was shown ready or not and is no more."""
+    _followers.setdefault(kind, []).append(forget)
 
 
 def resource_ready(kind: str, key: Key, ready: bool) -> None:
@@ -65,6 +72,8 @@ def resource_gone(kind: str, key: Key) -> None:
     if key in _ready.get(kind, set()):
         _ready[kind].remove(key)
         RESOURCE_READY.remove(key.namespace, key.name, kind)
+        for forget in _followers.get(kind, ()):
+            forget(key)
 
 
 def resources_left(kind: str, keys: Collection[Key]) -> None:

@@ -1,4 +1,4 @@
-"""A real kube-apiserver, once for all tests, with the operator's CRD; each test gets a namespace."""
+"""A real kube-apiserver, once for all tests, with the operator's CRDs; each test gets a namespace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from davit.crd import manifest
 from davit.kube.http import Connection, KubeClient
 from davit.model import Key, Kind
-from davit_etcd.api.v1 import CRD, ETCD_CLUSTER
+from davit_etcd.main import CRDS
 from davit_etcd.manifests import OPERATOR
 
 from ci.cluster.controlplane import ControlPlane
@@ -32,17 +32,19 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 async def kube(kubeconfig: Path) -> AsyncIterator[KubeClient]:
-    """A client as the operator has it, on an API server that serves EtcdClusters."""
+    """A client as the operator has it, on an API server that serves the operator's kinds."""
     client = Connection.load(str(kubeconfig)).client(OPERATOR)
-    await client.apply(CUSTOM_RESOURCE_DEFINITION, manifest(CRD))
-    while not await _served(client):
-        pass
+    for crd in CRDS:
+        await client.apply(CUSTOM_RESOURCE_DEFINITION, manifest(crd))
+    for crd in CRDS:
+        while not await _served(client, crd.kind):
+            pass
     yield client
     await client.close()
 
 
-async def _served(client: KubeClient) -> bool:
-    name = f"{ETCD_CLUSTER.plural}.{ETCD_CLUSTER.group}"
+async def _served(client: KubeClient, kind: Kind) -> bool:
+    name = f"{kind.plural}.{kind.group}"
     crd = await client.get(CUSTOM_RESOURCE_DEFINITION, Key("", name)) or {}
     conditions = (crd.get("status") or {}).get("conditions") or []
     return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)

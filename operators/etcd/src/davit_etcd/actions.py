@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
-from davit.errors import Transient
+from davit.errors import Blocked, Transient
 from davit.kube.client import Client
-from davit.kube.kinds import PERSISTENT_VOLUME_CLAIM, POD, STATEFUL_SET
+from davit.kube.kinds import JOB, PERSISTENT_VOLUME_CLAIM, POD, STATEFUL_SET
 from davit.model import Action, Key, Kind, Manifest
 
 from davit_etcd.client import EtcdClient, EtcdError, client_address
 from davit_etcd.commands import (
     AddLearner,
+    Create,
+    DeleteJob,
     DeletePod,
     Disarm,
     DiscardMember,
     ExpandVolume,
+    GoBack,
     LabelVoter,
     MoveLeader,
     Promote,
     RemoveMember,
+    StayUp,
 )
 from davit_etcd.manifests import peer_url
 from davit_etcd.manifests.volume import volume
-from davit_etcd.model import ROLE_LABEL, VOTER, Cluster, Member, Snapshot, volume_cluster
+from davit_etcd.model import (
+    RESTORE_ANNOTATION,
+    ROLE_LABEL,
+    VOTER,
+    Cluster,
+    Member,
+    Snapshot,
+    annotation,
+    volume_cluster,
+)
 
 IMPATIENT = 0.3
 """Seconds until etcd is asked again for what it refuses only for a moment."""
@@ -47,6 +62,12 @@ async def _tell_etcd(action: Action, cluster: Cluster, snapshot: Snapshot, etcd:
             await etcd.move_leader(client_address(_member(snapshot, snapshot.leader)), target)
         case Disarm(id=member_id):
             await _ask_around(snapshot, lambda url: etcd.disarm(url, member_id))
+        case GoBack(line=line):
+            await _ask_around(snapshot, lambda url: etcd.enable_downgrade(url, line))
+        case StayUp():
+            # A member that has gone back already may know nothing of it.
+            told = tuple(m for m in snapshot.members if m.endpoint is not None and m.endpoint.downgrade)
+            await _ask_around(replace(snapshot, members=told), etcd.cancel_downgrade)
 
 
 async def _tell_kubernetes(action: Action, cluster: Cluster, snapshot: Snapshot, kube: Client) -> None:
@@ -61,8 +82,25 @@ async def _tell_kubernetes(action: Action, cluster: Cluster, snapshot: Snapshot,
             await _label(kube, _member(snapshot, name))
         case ExpandVolume(member=name, size=size):
             member = _member(snapshot, name)
-            manifest = volume(cluster, member, volume_cluster(member.volume), size)
+            restore = annotation(member.volume, RESTORE_ANNOTATION)
+            manifest = volume(cluster, member, volume_cluster(member.volume), size, restore)
             await kube.apply(PERSISTENT_VOLUME_CLAIM, manifest)
+        case DeleteJob(name=name, uid=uid):
+            await kube.delete(JOB, Key(cluster.key.namespace, name), uid=uid)
+        case Create(kind=kind, manifest=text):
+            await create_once(kube, kind, json.loads(text))
+
+
+async def create_once(kube: Client, kind: Kind, manifest: Manifest) -> None:
+    """Make an object that nothing is ever applied to again; ours from an earlier try is success, a stranger's `Blocked`."""
+    key = _key(manifest)
+    found = await kube.get(kind, key)
+    if found is None:
+        await kube.create(kind, manifest)
+        return
+    wanted = {ref["uid"] for ref in manifest["metadata"].get("ownerReferences", ())}
+    if not wanted & {ref["uid"] for ref in found["metadata"].get("ownerReferences", ())}:
+        raise Blocked("NameTaken", f"{kind.kind} {key.name} exists and is not this resource's: move it out of the way")
 
 
 async def _ask_around(snapshot: Snapshot, request: Callable[[str], Awaitable[None]], besides: str = "") -> None:
@@ -101,7 +139,7 @@ async def _label(kube: Client, member: Member) -> None:
 
 
 def _member(snapshot: Snapshot, name: str) -> Member:
-    return next((member for member in snapshot.members if member.name == name), Member(name))
+    return next((member for member in (*snapshot.members, *snapshot.retired) if member.name == name), Member(name))
 
 
 def _key(manifest: Manifest) -> Key:

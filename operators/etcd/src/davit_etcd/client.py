@@ -22,6 +22,8 @@ Json = dict[str, Any]
 
 _PROBE_KEY = base64.b64encode(b"\0davit").decode()
 """Read, never written, to see whether a linearizable read goes through."""
+_UNDER_WAY = "downgrade job in progress"
+"""etcd's words when it was told before (etcdserver: ErrDowngradeInProcess)."""
 
 
 class EtcdError(Transient):
@@ -56,6 +58,8 @@ class EtcdClient:
             db_size=int(reply.get("dbSize", 0)),
             learner=bool(reply.get("isLearner", False)),
             errors=tuple(reply.get("errors", ())),
+            storage_version=reply.get("storageVersion", ""),
+            downgrade=_downgrade(reply),
         )
 
     async def members(self, url: str, *, linearizable: bool) -> tuple[EtcdMember, ...]:
@@ -109,13 +113,34 @@ class EtcdClient:
         """MoveLeader; `url` must be the leader's."""
         await self._post(url, "maintenance/transfer-leadership", _id("targetID", target_id), patience=self._timeout * 3)
 
+    async def validate_downgrade(self, url: str, version: str) -> str:
+        """Whether etcd could go back to a line such as `3.5`: empty, or why not in its own words; raises when none answers.
+
+        Under way already is no objection.
+        """
+        answered, reply = await self._request(
+            "POST", f"{url}/v3/maintenance/downgrade", {"action": "VALIDATE", "version": version}, self._timeout
+        )
+        said = _complaint(answered, reply)
+        if answered >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise EtcdError(f"{url}: {said}")
+        return "" if answered == HTTPStatus.OK or _UNDER_WAY in said else said
+
+    async def enable_downgrade(self, url: str, version: str) -> None:
+        """Tell etcd to go back to a line such as `3.5`; under way already is success."""
+        await self._post(url, "maintenance/downgrade", {"action": "ENABLE", "version": version}, accept=_UNDER_WAY)
+
+    async def cancel_downgrade(self, url: str) -> None:
+        """Tell etcd not to go back after all; none under way is success."""
+        await self._post(url, "maintenance/downgrade", {"action": "CANCEL"}, accept="no inflight downgrade")
+
     async def _post(
         self, url: str, path: str, body: Mapping[str, Any] | None = None, *, patience: float = 0.0, accept: str = ""
     ) -> Json:
         status, reply = await self._request("POST", f"{url}/v3/{path}", body or {}, patience or self._timeout)
         if status == HTTPStatus.OK:
             return reply
-        message = str(reply.get("message") or reply.get("error") or f"HTTP {status}")
+        message = _complaint(status, reply)
         if accept and re.search(accept, message):
             return {}
         raise EtcdError(f"{url}: {message}")
@@ -133,6 +158,15 @@ def client_address(member: Member) -> str:
     """A member's client URL by its pod's address, which needs no name to resolve."""
     address = (member.pod or {}).get("status", {}).get("podIP", "")
     return f"http://[{address}]:2379" if ":" in address else f"http://{address}:2379"
+
+
+def _complaint(status: int, reply: Json) -> str:
+    return str(reply.get("message") or reply.get("error") or f"HTTP {status}")
+
+
+def _downgrade(reply: Json) -> str:
+    info = reply.get("downgradeInfo") or {}
+    return str(info.get("targetVersion", "")) if info.get("enabled") else ""
 
 
 def _parse(text: bytes) -> Json:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from davit.model import Kind
+
 
 @dataclass(frozen=True, slots=True)
 class AddLearner:
@@ -86,6 +88,47 @@ class ExpandVolume:
     size: str
     message: str
     reason: str = "ExpandingVolume"
+    destructive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GoBack:
+    """Tell etcd to go back to an earlier release line, such as `3.5`, before a member runs it; it lowers its schema first."""
+
+    line: str
+    message: str
+    reason: str = "Downgrading"
+    destructive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StayUp:
+    """Tell etcd not to go back after all."""
+
+    message: str
+    reason: str = "DowngradeCancelled"
+    destructive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Make an EtcdBackup or a Job that is to run once; `manifest` as canonical JSON. One that is ours already is success."""
+
+    kind: Kind
+    manifest: str
+    message: str
+    reason: str
+    destructive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteJob:
+    """Take away a Job that has done its work, or that is no longer wanted, with its pods."""
+
+    name: str
+    uid: str
+    message: str
+    reason: str = ""
     destructive: bool = False
 
 

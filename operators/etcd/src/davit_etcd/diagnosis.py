@@ -12,7 +12,7 @@ from typing import Any
 
 from davit.model import Manifest
 
-from davit_etcd.model import Cluster, Member, Snapshot
+from davit_etcd.model import DIGEST_ANNOTATION, Cluster, Member, Snapshot, annotation
 
 _LOST = (
     ("couldn't find local name", "its data directory is empty"),
@@ -36,10 +36,14 @@ _LOST = (
 _FULL = re.compile("no space left on device", re.IGNORECASE)
 _USAGE, _USAGE_EXIT = "stateless etcd v3 gRPC L7 reverse proxy", 2
 """etcd ends with its usage text, so long that the error before it is cut off."""
-_KILLED = (137, 143, 255)
+KILLED = (137, 143, 255)
 """Exit codes of a container that was killed, or whose node went down: not its own doing."""
 _WHOLE = 2000
 """Characters of a message from which on its first line may be the end of one that was cut (kubelet keeps 2048)."""
+_V2_DATA = re.compile(r"disallowed v2 WAL|disallowed custom content in v2store|v2ToV3Request")
+"""3.6 and later on data that the v2 API wrote; of a panic often only the stack is left."""
+_FINAL = re.compile(r'"level":"(panic|fatal)"|^panic: ')
+_SAID = re.compile(r'"msg":"([^"]*)"(?:.*?"error":"((?:[^"\\]|\\.)*)")?')
 _HARMLESS = re.compile(r'"level":"(debug|info|warn)"')
 _CRASHES = 3
 """Restarts after which a member that never gets ready is replaced, where its configuration is proved by another."""
@@ -51,7 +55,8 @@ def lost(cluster: Cluster, snapshot: Snapshot, member: Member) -> str:
         return "etcd raised a CORRUPT alarm for it"
     if not cluster.storage.memory and _made(member) and (reason := _lost_volume(member)):
         return reason
-    if member.healthy:
+    if member.healthy or snapshot.can_go_back(member) or _of_the_past(member):
+        # What one version can't read, another may.
         return ""
     return _last_words(member) or _endless_crash(snapshot, member)
 
@@ -59,6 +64,12 @@ def lost(cluster: Cluster, snapshot: Snapshot, member: Member) -> str:
 def _made(member: Member) -> bool:
     """Whether its objects were made already, so that a missing volume is a loss and not a beginning."""
     return member.stateful_set is not None and (member.record is None or member.record.start == "established")
+
+
+def _of_the_past(member: Member) -> bool:
+    """Whether its pod was made from something else than its record says, so that its words prove nothing."""
+    made = annotation(member.pod, DIGEST_ANNOTATION)
+    return member.record is not None and bool(made) and made != member.record.inputs.digest
 
 
 def _lost_volume(member: Member) -> str:
@@ -85,7 +96,7 @@ def _endless_crash(snapshot: Snapshot, member: Member) -> str:
     looping = state.get("state", {}).get("waiting", {}).get("reason") == "CrashLoopBackOff"
     if state.get("restartCount", 0) < _CRASHES or not looping or not ended:
         return ""
-    if ended.get("reason") == "OOMKilled" or ended["exitCode"] in _KILLED or _FULL.search(str(ended.get("message", ""))):
+    if ended.get("reason") == "OOMKilled" or ended["exitCode"] in KILLED or _FULL.search(str(ended.get("message", ""))):
         return ""
     if not any(_proves(other, member) for other in snapshot.members):
         return ""
@@ -190,5 +201,9 @@ def _unscheduled(pod: Manifest) -> str:
 
 
 def _tail(words: str) -> str:
+    if _V2_DATA.search(words):
+        return "it refuses data of the v2 API (see docs/etcd/upgrade.md)"
     lines = [line for line in words.strip().splitlines() if line.strip()]
-    return lines[-1][-200:] if lines else "no last words"
+    last = next((line for line in reversed(lines) if _FINAL.search(line)), lines[-1] if lines else "no last words")
+    said = _SAID.search(last)
+    return ": ".join(filter(None, said.groups()))[:200] if said else last[-200:]

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from davit.model import Manifest
 
-from davit_etcd.manifests import services
+from davit_etcd.manifests import VOLUME_PREFIX, services
 from davit_etcd.manifests.disruption_budget import disruption_budget
 from davit_etcd.manifests.stateful_set import stateful_set
 from davit_etcd.manifests.volume import requested, volume
-from davit_etcd.model import Cluster, Inputs, Member, Record, Snapshot
+from davit_etcd.model import DIGEST_ANNOTATION, Cluster, Inputs, Member, Record, Snapshot, annotation, volume_cluster
 
 
 def manifests(
@@ -23,11 +23,13 @@ def manifests(
     rolling: str = "",
     target: Inputs | None = None,
     leaving: str = "",
+    stopped: bool = False,
 ) -> tuple[Manifest, ...]:
     """Every object that should exist, in the order in which to apply them.
 
     initial: the members that form the cluster, while it is being formed; inputs: what a member without a record gets;
-    rolling: the one member that moves on to `target`; leaving: a member whose objects are no longer touched.
+    rolling: the one member that moves on to `target`; leaving: a member whose objects are no longer touched; stopped:
+    no member runs for now.
     """
     members = list(_desired(snapshot, tuple(initial)))
     return (
@@ -39,10 +41,43 @@ def manifests(
             for member in members
             if member.name != leaving
             for manifest in _member(
-                cluster, snapshot, member, _record(snapshot, member, members, inputs=inputs, rolling=rolling, target=target)
+                cluster,
+                snapshot,
+                member,
+                _record(snapshot, member, members, inputs=inputs, rolling=rolling, target=target),
+                stopped=stopped,
             )
         ),
+        *(manifest for manifest in _apart(cluster, snapshot) if leaving not in _names(manifest)),
     )
+
+
+def _names(manifest: Manifest) -> tuple[str, str]:
+    """The member that a StatefulSet or a volume is of, among others."""
+    name: str = manifest["metadata"]["name"]
+    return name, name.removeprefix(VOLUME_PREFIX)
+
+
+def _apart(cluster: Cluster, snapshot: Snapshot) -> Iterator[Manifest]:
+    """Of the history that is not served: the seed's volume, to be filled; or what was before, kept and stopped."""
+    progress = snapshot.progress
+    if progress is None or progress.done:
+        return
+    before = progress.switched
+    for member in snapshot.retired:
+        live = member.volume
+        if live is not None and "deletionTimestamp" not in live["metadata"]:
+            mark = progress.marked() if member.name == progress.seed else ""
+            yield volume(cluster, member, volume_cluster(live), requested(live), mark)
+        if before and member.stateful_set is not None and member.record is not None and not _going(member.stateful_set):
+            yield stateful_set(cluster, member.name, member.record, 0)
+    known = {member.name for member in snapshot.retired}
+    if progress.phase == "Seeding" and progress.seed not in known:
+        yield volume(cluster, Member(progress.seed), "", cluster.storage.size, progress.marked())
+
+
+def _going(manifest: Manifest) -> bool:
+    return "deletionTimestamp" in manifest["metadata"]
 
 
 def _desired(snapshot: Snapshot, initial: tuple[str, ...]) -> Iterator[Member]:
@@ -59,7 +94,9 @@ def _record(
 ) -> Record:
     record = member.record or Record(inputs, "established" if snapshot.formed else "new")
     if member.name == rolling and target is not None:
-        record = replace(record, inputs=target)
+        record = replace(record, inputs=target, before=_before(snapshot, member, target))
+    elif _proven(member):
+        record = replace(record, before=None)
     names = tuple(m.name for m in members)
     if not snapshot.formed:
         return replace(record, start="new", peers=names, voter=True)
@@ -72,17 +109,33 @@ def _record(
     return replace(record, voter=voter)
 
 
+def _before(snapshot: Snapshot, member: Member, target: Inputs) -> Inputs | None:
+    """What to return to should the member not come up with another release: only what it was seen to run well from."""
+    if member.record is None or not snapshot.formed:
+        return None
+    before = member.record.before or (member.record.inputs if member.healthy else None)
+    return None if before is None or before.same_release(target) else before
+
+
+def _proven(member: Member) -> bool:
+    """Whether it runs well from what its record says."""
+    digest = member.record.inputs.digest if member.record is not None else ""
+    return member.healthy and member.pod_ready and annotation(member.pod, DIGEST_ANNOTATION) == digest
+
+
 def _unstarted(member: Member) -> bool:
     """Whether etcd was told of it but has never seen it."""
     return member.etcd is not None and not member.etcd.name
 
 
-def _member(cluster: Cluster, snapshot: Snapshot, member: Member, record: Record) -> Iterator[Manifest]:
+def _member(cluster: Cluster, snapshot: Snapshot, member: Member, record: Record, *, stopped: bool) -> Iterator[Manifest]:
     if not cluster.storage.memory and _keeps_volume(member, record):
         size = requested(member.volume) if member.volume else cluster.storage.size
         cluster_id = str(snapshot.status.get("clusterID") or snapshot.adopted_id)
-        yield volume(cluster, member, cluster_id, size)
-    yield stateful_set(cluster, member.name, record, 0 if cluster.size == 0 else 1)
+        progress = snapshot.progress
+        marked = progress is not None and not progress.done and member.name == progress.seed
+        yield volume(cluster, member, cluster_id, size, progress.marked() if progress is not None and marked else "")
+    yield stateful_set(cluster, member.name, record, 0 if stopped or cluster.size == 0 else 1)
 
 
 def _keeps_volume(member: Member, record: Record) -> bool:

@@ -7,35 +7,65 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import NoReturn
 
+from davit import metrics
 from davit.crd import manifest
 from davit.errors import Fatal
 from davit.reconcile import Reconciler
 from davit.runtime import Controller, Host, Runtime, run
 
 from davit_etcd import __version__
+from davit_etcd.api.backups import BACKUP_CRD, ETCD_BACKUP, ETCD_BACKUP_SCHEDULE, SCHEDULE_CRD
+from davit_etcd.api.restores import ETCD_RESTORE, RESTORE_CRD
 from davit_etcd.api.v1 import CRD, ETCD_CLUSTER
+from davit_etcd.backup.operator import BackupOperator
 from davit_etcd.client import EtcdClient
 from davit_etcd.manifests import OPERATOR
+from davit_etcd.manifests.jobs import Agent
 from davit_etcd.operator import EtcdOperator
+from davit_etcd.restore.operator import RestoreOperator
+from davit_etcd.schedule.operator import ScheduleOperator
 from davit_etcd.validate import DEFAULT_REPOSITORY
-from davit_etcd.watch import WATCHES
+from davit_etcd.watch import WATCHES, backup_watches, restore_watches, schedule_watches
+
+CRDS = (CRD, BACKUP_CRD, SCHEDULE_CRD, RESTORE_CRD)
 
 
 @asynccontextmanager
 async def controllers(host: Host) -> AsyncIterator[Sequence[Controller]]:
-    """The operator's one controller, with an etcd client that is closed at the end.
+    """A controller for each kind, with an etcd client that is closed at the end.
 
     DAVIT_ETCD_REPOSITORY: where etcd images come from; DAVIT_ETCD_FIXED_USER: false where the platform gives each
-    namespace its own users (OpenShift). Raises `Fatal` for what is neither true nor false.
+    namespace its own users (OpenShift); DAVIT_AGENT_IMAGE: the operator's own image, in which backups are made;
+    DAVIT_AGENT_PULL_SECRETS: names of Secrets to pull it with, with commas between. Raises `Fatal` for what is neither true
+    nor false.
     """
     repository = os.environ.get("DAVIT_ETCD_REPOSITORY") or DEFAULT_REPOSITORY
     fixed_user = _truth("DAVIT_ETCD_FIXED_USER", "true")
+    agent = _agent()
     etcd = EtcdClient()
     try:
-        reconciler = Reconciler(EtcdOperator(host.client, etcd, repository, fixed_user), host.client, host.holds_lease)
-        yield (Controller(ETCD_CLUSTER, reconciler, WATCHES),)
+        clusters = EtcdOperator(host.client, etcd, repository, fixed_user, agent)
+        backups = BackupOperator(host.client, agent, repository, fixed_user)
+        schedules = ScheduleOperator(host.client)
+        metrics.when_gone(ETCD_BACKUP.kind, backups.pending.ended)
+        restores = RestoreOperator(host.client)
+        metrics.when_gone(ETCD_BACKUP_SCHEDULE.kind, schedules.known.ended)
+        metrics.when_gone(ETCD_RESTORE.kind, restores.pending.ended)
+        yield (
+            Controller(ETCD_CLUSTER, Reconciler(clusters, host.client, host.holds_lease), WATCHES),
+            Controller(ETCD_BACKUP, Reconciler(backups, host.client, host.holds_lease), backup_watches(backups.pending)),
+            Controller(
+                ETCD_BACKUP_SCHEDULE, Reconciler(schedules, host.client, host.holds_lease), schedule_watches(schedules.known)
+            ),
+            Controller(ETCD_RESTORE, Reconciler(restores, host.client, host.holds_lease), restore_watches(restores.pending)),
+        )
     finally:
         await etcd.close()
+
+
+def _agent() -> Agent:
+    names = (os.environ.get("DAVIT_AGENT_PULL_SECRETS") or "").split(",")
+    return Agent(os.environ.get("DAVIT_AGENT_IMAGE") or "", tuple(name.strip() for name in names if name.strip()))
 
 
 def _truth(variable: str, default: str) -> bool:
@@ -47,7 +77,7 @@ def _truth(variable: str, default: str) -> bool:
 
 def main() -> NoReturn:
     """Run until SIGTERM."""
-    run(Runtime(OPERATOR, __version__, controllers, lambda: (manifest(CRD),)))
+    run(Runtime(OPERATOR, __version__, controllers, lambda: map(manifest, CRDS)))
 
 
 if __name__ == "__main__":

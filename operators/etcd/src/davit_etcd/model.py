@@ -9,8 +9,11 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Literal
 
+from davit.backup.api import RestoreSource
+from davit.backup.model import Cipher, Store
 from davit.model import Key, Manifest
 
+from davit_etcd.progress import Progress
 from davit_etcd.versions import Version
 
 Json = dict[str, Any]
@@ -64,6 +67,10 @@ class Inputs:
         """Whether all of these are set so."""
         return set(flags.items()) <= set(self.flags)
 
+    def same_release(self, other: Inputs) -> bool:
+        """Whether both run the same program."""
+        return (self.version, self.image) == (other.version, other.image)
+
     def at(self, version: Version, image: str) -> Inputs:
         """The same with another version."""
         return replace(self, version=version, image=image)
@@ -102,6 +109,23 @@ class Cluster:
     """The owner reference of children as canonical JSON."""
     held: str = ""
     """Why members keep what they were made from, whatever `inputs` says."""
+    store: Store | None = None
+    cipher: Cipher | None = None
+    safety_backup: bool = False
+    """Whether a backup is made before risky changes; never true without a store."""
+    recovery: Literal["manual", "automatic"] = "manual"
+    bootstrap: RestoreSource | None = None
+    """The backup to begin with, of no effect once the cluster is formed."""
+    safety_refused: bool = False
+    """Whether spec.safetyBackup is false, and not only without a store."""
+    place: str = "{}"
+    """spec.objectStore and spec.encryption as written, as canonical JSON."""
+
+    @property
+    def raw(self) -> Json:
+        """spec.objectStore and spec.encryption as written, for backups that go by them."""
+        found: Json = json.loads(self.place)
+        return found
 
     def image_of(self, version: Version) -> str:
         """The image for a version; an override stands for whatever version the spec says."""
@@ -123,10 +147,15 @@ class Record:
     start: StartMode
     peers: tuple[str, ...] = ()
     voter: bool = True
+    before: Inputs | None = None
+    """What it ran well from before its version or image changed, until it runs well again."""
 
     def to_json(self) -> str:
         """The annotation's value."""
-        return canonical({"inputs": self.inputs.to_json(), "start": self.start, "peers": list(self.peers), "voter": self.voter})
+        before = {"before": self.before.to_json()} if self.before is not None else {}
+        return canonical(
+            {"inputs": self.inputs.to_json(), "start": self.start, "peers": list(self.peers), "voter": self.voter} | before
+        )
 
     @classmethod
     def from_json(cls, text: str) -> Record | None:
@@ -134,7 +163,8 @@ class Record:
         try:
             data = json.loads(text)
             start: StartMode = data["start"] if data["start"] in ("new", "join") else "established"
-            return cls(Inputs.from_json(data["inputs"]), start, tuple(data["peers"]), bool(data["voter"]))
+            before = Inputs.from_json(data["before"]) if data.get("before") else None
+            return cls(Inputs.from_json(data["inputs"]), start, tuple(data["peers"]), bool(data["voter"]), before)
         except (KeyError, TypeError, ValueError, AttributeError):
             return None
 
@@ -151,7 +181,11 @@ class EtcdMember:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What one member says of itself (Maintenance.Status); sizes in bytes, `leader` empty without one."""
+    """What one member says of itself (Maintenance.Status); sizes in bytes, `leader` empty without one.
+
+    storage_version: of its database's schema, such as `3.6.0`; downgrade: the version that it was told to go back to; both
+    empty before 3.6, which first tells.
+    """
 
     id: str
     cluster_id: str
@@ -164,6 +198,8 @@ class Endpoint:
     db_size: int
     learner: bool
     errors: tuple[str, ...] = ()
+    storage_version: str = ""
+    downgrade: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +276,22 @@ class Snapshot:
     cluster_line: tuple[int, int] | None = None
     next_ordinal: int = 0
     no_space: bool = False
+    downgrade_refusal: str = ""
+    """Why etcd would not go back to the release line that is wanted, in its own words."""
     status: Mapping[str, Any] = field(default_factory=dict)
+    backups: tuple[Manifest, ...] = ()
+    """The EtcdBackups of this cluster in its namespace, whatever became of them."""
+    restores: tuple[Manifest, ...] = ()
+    """The EtcdRestores into this cluster that have not ended, the oldest first."""
+    jobs: tuple[Manifest, ...] = ()
+    job_pods: tuple[Manifest, ...] = ()
+    """The Jobs that fill a new member's volume, and their pods."""
+    retired: tuple[Member, ...] = ()
+    """During a restore: members of the history that does not serve, which no other policy touches."""
+    referenced: tuple[Manifest, ...] = ()
+    """The EtcdBackup that a restore's source names, and the EtcdCluster that it is of."""
+    known_revision: int = 0
+    """The highest revision that this process has seen of the cluster, 0 for none."""
 
     @property
     def voters(self) -> tuple[Member, ...]:
@@ -253,9 +304,15 @@ class Snapshot:
         return tuple(member for member in self.members if member.etcd is not None and member.etcd.learner)
 
     @property
+    def progress(self) -> Progress | None:
+        """The restore under way, or the last one."""
+        return Progress.of(self.status.get("restore"))
+
+    @property
     def formed(self) -> bool:
         """Whether the cluster exists as an identity, so that nothing may ever form it a second time."""
-        if self.status.get("clusterID"):
+        progress = self.progress
+        if self.status.get("clusterID") or (progress is not None and progress.forms):
             return True
         return any(m.record is not None and m.record.start != "new" for m in self.members) or bool(self.adopted_id)
 
@@ -263,6 +320,14 @@ class Snapshot:
     def adopted_id(self) -> str:
         """The cluster whose data the volumes hold."""
         return next((cid for m in self.members if (cid := volume_cluster(m.volume))), "")
+
+    def can_go_back(self, member: Member) -> bool:
+        """Whether a member may return to what it ran before: the cluster does not speak a later protocol yet.
+
+        Where nobody can tell, because there is no quorum without it, etcd itself refuses to start on data that is too new.
+        """
+        before = member.record.before if member.record is not None else None
+        return before is not None and (self.cluster_line is None or self.cluster_line <= before.version.line)
 
     @property
     def versions(self) -> tuple[Version, ...]:
@@ -281,9 +346,21 @@ VOTER = "voter"
 RECORD_ANNOTATION = f"{GROUP}/member"
 PEERS_ANNOTATION = f"{GROUP}/peers"
 VERSION_ANNOTATION = f"{GROUP}/version"
+BACKUP_LABEL = f"{GROUP}/backup"
+SAFETY = "safety"
 DIGEST_ANNOTATION = f"{GROUP}/inputs"
 CLUSTER_ID_ANNOTATION = f"{GROUP}/cluster-id"
 CLUSTER_UID_ANNOTATION = f"{GROUP}/cluster-uid"
+RESTORE_ANNOTATION = f"{GROUP}/restore"
+"""On the volume of a restore's seed: how far the restore has come, until it ends."""
+RESTORED_BY_ANNOTATION = f"{GROUP}/restored-by"
+"""On an EtcdCluster: uid of the EtcdRestore that made it."""
+
+
+def rolled_back(cluster: Cluster, status: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What `status.upgrade` says of an upgrade that failed for the spec as it is; empty when none did, or the spec changed."""
+    said: Mapping[str, Any] = status.get("upgrade") or {}
+    return said if said.get("failedVersion") and said.get("generation") == cluster.generation else {}
 
 
 def annotation(manifest: Manifest | None, name: str) -> str:

@@ -12,16 +12,23 @@ from typing import Any, TypeVar
 from davit.apply import controlled_by
 from davit.errors import Transient
 from davit.kube.client import Client
-from davit.kube.kinds import EVENT, PERSISTENT_VOLUME_CLAIM, POD, POD_DISRUPTION_BUDGET, SERVICE, STATEFUL_SET
+from davit.kube.failures import Missing
+from davit.kube.kinds import EVENT, JOB, PERSISTENT_VOLUME_CLAIM, POD, POD_DISRUPTION_BUDGET, SERVICE, STATEFUL_SET
 from davit.kube.labels import MANAGED_BY
 from davit.model import Key, Kind, Manifest
 
+from davit_etcd.api.backups import ETCD_BACKUP
+from davit_etcd.api.restores import ETCD_RESTORE
+from davit_etcd.api.v1 import ETCD_CLUSTER
 from davit_etcd.client import EtcdClient, EtcdError, client_address
 from davit_etcd.manifests import OPERATOR, VOLUME_PREFIX, member_of_url, pod_name, selector, volume_name
+from davit_etcd.manifests.jobs import RESTORE, job_labels
 from davit_etcd.model import (
     CLUSTER_UID_ANNOTATION,
     DIGEST_ANNOTATION,
     RECORD_ANNOTATION,
+    RESTORE_ANNOTATION,
+    RESTORED_BY_ANNOTATION,
     VERSION_ANNOTATION,
     Cluster,
     EtcdMember,
@@ -30,7 +37,10 @@ from davit_etcd.model import (
     Snapshot,
     annotation,
 )
-from davit_etcd.versions import Version, refuse_upgrade
+from davit_etcd.policies.view import refused
+from davit_etcd.progress import Progress
+from davit_etcd.restore.source import needed, source_of
+from davit_etcd.versions import Version, downgrade_target, refuse_change
 
 T = TypeVar("T")
 
@@ -38,25 +48,100 @@ _NOISE = ("Unhealthy", "BackOff", "FailedPreStopHook")
 """Reasons of events that tell less than the pod's own status."""
 _FRESH = 120.0
 """Seconds after which an event no longer explains the present."""
+_ENDED = ("Succeeded", "Failed")
 _CHILDREN = (STATEFUL_SET, PERSISTENT_VOLUME_CLAIM, SERVICE, POD_DISRUPTION_BUDGET)
 
 
 async def observe(cluster: Cluster, resource: Manifest, kube: Client, etcd: EtcdClient) -> Snapshot:
     """One consistent enough look; raises `Transient` while a predecessor's objects are still being collected."""
     children, pods = await _objects(cluster, kube)
+    backups = await of_cluster(kube, ETCD_BACKUP, cluster.key)
     _wait_for_predecessor(resource, children)
     children = (*children, *await _unlabelled(cluster, resource, children, kube))
-    status = resource.get("status") or {}
-    members = await _ask_each(_members(cluster, children, pods, status), etcd)
-    names = [m.name for m in members] + [pod["metadata"]["name"].removesuffix("-0") for pod in pods]
+    status = remembering(resource.get("status") or {}, children)
+    progress = Progress.of(status.get("restore"))
+    everybody = _members(cluster, children, pods, status)
+    retired = tuple(m for m in everybody if progress is not None and progress.apart(m.ordinal))
+    members = await _ask_each(tuple(m for m in everybody if m not in retired), etcd)
+    names = [m.name for m in everybody] + [pod["metadata"]["name"].removesuffix("-0") for pod in pods]
+    names += [progress.seed] if progress is not None else []
     ordinals = [int(name.rsplit("-", 1)[1]) for name in names if _numbered(cluster, name)]
     snapshot = Snapshot(
-        children, members, status=status, next_ordinal=max((status.get("nextMember", 0), *(1 + n for n in ordinals)))
+        children,
+        members,
+        status=status,
+        next_ordinal=max((status.get("nextMember", 0), *(1 + n for n in ordinals))),
+        backups=backups,
+        retired=retired,
     )
+    snapshot = await _with_restores(cluster, resource, snapshot, kube)
     snapshot = await _ask_together(cluster, snapshot, etcd)
     if _changing(cluster, snapshot):
         snapshot = await _with_hashes(snapshot, etcd)
     return await _with_troubles(cluster, snapshot, kube)
+
+
+def remembering(status: Mapping[str, Any], children: Iterable[Manifest]) -> Mapping[str, Any]:
+    """A restore under way outlives the status, which somebody may have lost: its seed's volume tells how far it is."""
+    if status.get("restore"):
+        return status
+    for child in children:
+        found = Progress.read(annotation(child, RESTORE_ANNOTATION)) if child["kind"] == "PersistentVolumeClaim" else None
+        if found is not None and child["metadata"]["name"] == volume_name(found.seed):
+            return {**status, "restore": found.to_json()}
+    return status
+
+
+async def _with_restores(cluster: Cluster, resource: Manifest, snapshot: Snapshot, kube: Client) -> Snapshot:
+    """What restores are asked for, and what the one under way reads and does."""
+    progress, namespace = snapshot.progress, cluster.key.namespace
+    by = annotation(resource, RESTORED_BY_ANNOTATION)
+    last = progress.uid if progress is not None else ""
+    found = await of_cluster(kube, ETCD_RESTORE, cluster.key)
+    open_ones = [r for r in found if (r.get("status") or {}).get("phase") not in _ENDED or r["metadata"]["uid"] == last]
+    snapshot = replace(snapshot, restores=tuple(r for r in open_ones if r["metadata"]["uid"] != by))
+    if progress is not None and not progress.done:
+        labels = job_labels(cluster.key.name, RESTORE)
+        jobs, pods = await asyncio.gather(kube.list(JOB, namespace, labels=labels), kube.list(POD, namespace, labels=labels))
+        snapshot = replace(snapshot, jobs=tuple(jobs), job_pods=tuple(pods))
+    return replace(snapshot, referenced=await _referenced(cluster, snapshot, kube))
+
+
+async def _referenced(cluster: Cluster, snapshot: Snapshot, kube: Client) -> tuple[Manifest, ...]:
+    """Looked up while a source may have to be resolved, at no other time."""
+    progress = snapshot.progress
+    if progress is not None and not progress.done and progress.phase not in ("Seeding", "SafetyBackup"):
+        return ()
+    sources = [source_of(restore) for restore in snapshot.restores]
+    if not snapshot.formed and cluster.bootstrap is not None:
+        sources.append(cluster.bootstrap)
+    found: list[Manifest] = []
+    for key in {key for source in sources if source and (key := needed(source, cluster.key.namespace))}:
+        found += await referenced(kube, key, cluster.key.name)
+    return tuple(found)
+
+
+async def referenced(kube: Client, backup: Key, cluster: str = "") -> tuple[Manifest, ...]:
+    """An EtcdBackup, and the EtcdCluster that it is of unless that is `cluster`."""
+    try:
+        found = await kube.get(ETCD_BACKUP, backup)
+    except Missing:
+        return ()
+    if found is None:
+        return ()
+    name = (found.get("spec") or {}).get("cluster", "")
+    of = await kube.get(ETCD_CLUSTER, Key(backup.namespace, name)) if name and name != cluster else None
+    return (found, of) if of is not None else (found,)
+
+
+async def of_cluster(kube: Client, kind: Kind, cluster: Key) -> tuple[Manifest, ...]:
+    """The EtcdBackups or EtcdRestores that name the cluster, the oldest first; none where their CRD is not there yet."""
+    try:
+        found = await kube.list(kind, cluster.namespace)
+    except Missing:
+        return ()
+    named = [item for item in found if (item.get("spec") or {}).get("cluster") == cluster.name]
+    return tuple(sorted(named, key=lambda item: (item["metadata"].get("creationTimestamp", ""), item["metadata"]["name"])))
 
 
 async def _objects(cluster: Cluster, kube: Client) -> tuple[tuple[Manifest, ...], tuple[Manifest, ...]]:
@@ -71,7 +156,11 @@ async def _objects(cluster: Cluster, kube: Client) -> tuple[tuple[Manifest, ...]
 async def _unlabelled(cluster: Cluster, resource: Manifest, children: tuple[Manifest, ...], kube: Client) -> tuple[Manifest, ...]:
     """Objects of known members that are ours but lost their labels to somebody's edit: not lost, to be labelled again."""
     listed = {(child["kind"], child["metadata"]["name"]) for child in children}
-    names = [item["name"] for item in (resource.get("status") or {}).get("members") or ()]
+    status = resource.get("status") or {}
+    progress = Progress.of(status.get("restore"))
+    names = [item["name"] for item in status.get("members") or ()]
+    if progress is not None and not progress.done:
+        names += [name for name in (progress.seed, *progress.old_members) if name not in names]
     wanted = [pair for member in names for pair in _of_member(cluster, member)]
     missing = [(kind, name) for kind, name in wanted if (kind.kind, name) not in listed]
     found = await asyncio.gather(*(kube.get(kind, Key(cluster.key.namespace, name)) for kind, name in missing))
@@ -180,7 +269,7 @@ async def _ask_together(cluster: Cluster, snapshot: Snapshot, etcd: EtcdClient) 
         url = client_address(member)
         if await _quorum(etcd, url) and (listed := await _try(etcd.members(url, linearizable=True))):
             told = _joined(cluster, replace(snapshot, quorum=True), listed, member)
-            return await _with_alarms(told, etcd, url)
+            return await _with_objection(cluster, await _with_alarms(told, etcd, url), etcd, url)
     for member in (m for m in asked if m.endpoint and not m.endpoint.learner):
         if listed := await _try(etcd.members(client_address(member), linearizable=False)):
             return _joined(cluster, snapshot, listed, member)
@@ -202,6 +291,16 @@ async def _with_alarms(snapshot: Snapshot, etcd: EtcdClient, url: str) -> Snapsh
     )
 
 
+async def _with_objection(cluster: Cluster, snapshot: Snapshot, etcd: EtcdClient, url: str) -> Snapshot:
+    """Where the spec asks for an earlier release line: whether etcd would go back, asked until it was told to."""
+    wanted, speaks = cluster.inputs.version, snapshot.cluster_line
+    line = downgrade_target(snapshot.versions, wanted)
+    told = any(m.endpoint is not None and m.endpoint.downgrade for m in snapshot.members)
+    if not line or told or cluster.held or speaks is None or speaks <= wanted.line or refuse_change(snapshot.versions, wanted):
+        return snapshot
+    return replace(snapshot, downgrade_refusal=await _try(etcd.validate_downgrade(url, line)) or "")
+
+
 async def _quorum(etcd: EtcdClient, url: str) -> bool:
     try:
         await etcd.read(url)
@@ -211,10 +310,11 @@ async def _quorum(etcd: EtcdClient, url: str) -> bool:
 
 
 def _remembered(snapshot: Snapshot) -> tuple[EtcdMember, ...]:
+    progress = snapshot.progress
     return tuple(
         EtcdMember(item["id"], item["name"], (), item.get("role") == "Learner")
         for item in snapshot.status.get("members") or ()
-        if item.get("id")
+        if item.get("id") and not (progress is not None and progress.apart(Member(item["name"]).ordinal))
     )
 
 
@@ -250,7 +350,7 @@ def _changing(cluster: Cluster, snapshot: Snapshot) -> bool:
     """Whether a restart may be near, before which the members' data is compared: hashing costs them time."""
     if not snapshot.quorum or cluster.paused or cluster.storage.memory or not snapshot.versions:
         return False
-    if cluster.held or refuse_upgrade(snapshot.versions[0], cluster.inputs.version):
+    if cluster.held or refused(cluster, snapshot):
         return False
     return any(
         m.record is None

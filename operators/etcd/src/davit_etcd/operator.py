@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from davit.kube.client import Client
-from davit.model import Action, Kind, Manifest, Outcome, Plan
+from davit.model import Action, Key, Kind, Manifest, Outcome, Plan
 
 from davit_etcd import actions, observe, plan, status, validate
 from davit_etcd.api.v1 import ETCD_CLUSTER
+from davit_etcd.backup import metrics
 from davit_etcd.client import EtcdClient
 from davit_etcd.manifests import OPERATOR
+from davit_etcd.manifests.jobs import Agent
 from davit_etcd.model import Cluster, Snapshot
+from davit_etcd.policies.view import NO_AGENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,9 @@ class EtcdOperator:
     etcd: EtcdClient
     repository: str = validate.DEFAULT_REPOSITORY
     fixed_user: bool = True
+    agent: Agent = NO_AGENT
+    revisions: dict[str, int] = field(default_factory=dict)
+    """The highest revision seen of each cluster, by uid and cluster ID, to tell what a recovery lost."""
     name: str = OPERATOR
     kind: Kind = ETCD_CLUSTER
 
@@ -32,16 +38,23 @@ class EtcdOperator:
 
     async def observe(self, domain: Cluster, resource: Manifest) -> Snapshot:
         """See `davit_etcd.observe`."""
-        return await observe.observe(domain, resource, self.kube, self.etcd)
+        seen = await observe.observe(domain, resource, self.kube, self.etcd)
+        cluster = f"{domain.uid}/{seen.status.get('clusterID') or seen.adopted_id}"
+        told = [m.endpoint.revision for m in seen.members if m.endpoint is not None]
+        self.revisions[cluster] = max((self.revisions.get(cluster, 0), *told))
+        return replace(seen, known_revision=self.revisions[cluster])
 
     def plan(self, domain: Cluster, snapshot: Snapshot, now: float) -> Plan:
         """See `davit_etcd.plan`."""
-        return plan.plan(domain, snapshot, now)
+        return plan.plan(domain, snapshot, now, self.agent)
 
     async def execute(self, action: Action, domain: Cluster, snapshot: Snapshot) -> None:
         """See `davit_etcd.actions`."""
         await actions.execute(action, domain, snapshot, self.kube, self.etcd)
 
     def status(self, resource: Manifest, outcome: Outcome[Cluster, Snapshot], now: float) -> dict[str, Any]:
-        """See `davit_etcd.status`."""
-        return status.status(resource, outcome, now)
+        """See `davit_etcd.status`; shows the age of the newest backups."""
+        written = status.status(resource, outcome, now)
+        metadata = resource["metadata"]
+        metrics.published(Key(metadata["namespace"], metadata["name"]), written.get("backups") or {})
+        return written

@@ -6,8 +6,8 @@ most one risky action comes out of a pass; the next pass looks at the world anew
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from davit.kube.kinds import POD_DISRUPTION_BUDGET, SERVICE
@@ -17,14 +17,17 @@ from davit.model import Manifest, Notice, Plan
 from davit_etcd import layout
 from davit_etcd.commands import DiscardMember, RemoveMember
 from davit_etcd.diagnosis import complaint
+from davit_etcd.manifests.jobs import Agent
 from davit_etcd.manifests.volume import requested
-from davit_etcd.model import Cluster, Member, Snapshot
+from davit_etcd.model import Cluster, Member, Snapshot, rolled_back
 from davit_etcd.policies.forming import forming
 from davit_etcd.policies.guards import hibernating, mistaken, settled, waiting, without_quorum
 from davit_etcd.policies.healing import bury, disarm, leftover, rescue
 from davit_etcd.policies.resizing import grow, label, shrink, teach
+from davit_etcd.policies.restoring import recovering, restoring
 from davit_etcd.policies.rolling import expand, roll
-from davit_etcd.policies.view import SETTLED, Step, View, view_of, wanted_inputs
+from davit_etcd.policies.upgrading import beyond, progress, retreat, stay_up
+from davit_etcd.policies.view import NO_AGENT, SETTLED, Step, View, view_of, wanted_inputs
 from davit_etcd.versions import Version
 
 
@@ -36,24 +39,30 @@ class Detail:
     problems: tuple[Step, ...] = ()
     initial: tuple[str, ...] = ()
     target: Version | None = None
+    """The version of the spec, None while it is refused."""
+    upgrade: Mapping[str, Any] = field(default_factory=dict)
+    """What `status.upgrade` is to say."""
 
 
-def plan(cluster: Cluster, snapshot: Snapshot, now: float) -> Plan:
-    """The next step; `now` is not needed today: every wait is for a condition, none for a time."""
-    del now
-    view = view_of(cluster, snapshot)
+def plan(cluster: Cluster, snapshot: Snapshot, now: float, agent: Agent = NO_AGENT) -> Plan:
+    """The next step; `now` is Unix time in seconds, for deadlines: every other wait is for a condition.
+
+    agent: the image in which backups are read.
+    """
+    view = view_of(cluster, snapshot, now, agent)
     if cluster.paused:
-        return Plan(detail=Detail(_describe(view), initial=view.initial), requeue_after=SETTLED)
+        described = _describe(view)
+        return Plan(detail=Detail(described, initial=view.initial, upgrade=progress(view, described)), requeue_after=SETTLED)
     step = _candid(view, next(step for policy in POLICIES if (step := policy(view)) is not None))
     problems = tuple(_problems(view))
     return Plan(
         manifests=() if step.frozen else _manifests(view, step),
         prune=() if step.frozen else (SERVICE, POD_DISRUPTION_BUDGET),
         actions=(step.action,) if step.action else (),
-        intent=_intent(view),
+        intent={**_intent(view), **step.intent},
         notices=tuple(_notices(view, (step, *problems))),
         requeue_after=0.0 if step.action else step.wait,
-        detail=Detail(step, problems, view.initial, view.target.version),
+        detail=Detail(step, problems, view.initial, None if view.refusal else cluster.inputs.version, progress(view, step)),
     )
 
 
@@ -67,6 +76,7 @@ def _manifests(view: View, step: Step) -> tuple[Manifest, ...]:
         rolling=step.rolling,
         target=wanted_inputs(view, rolling) if rolling else None,
         leaving=step.action.member if isinstance(step.action, RemoveMember | DiscardMember) else "",
+        stopped=step.stop,
     )
 
 
@@ -80,6 +90,8 @@ def _candid(view: View, step: Step) -> Step:
 
 def _notices(view: View, steps: Iterable[Step]) -> Iterable[Notice]:
     for step in steps:
+        if step.tell is not None:
+            yield step.tell
         if step.stalled:
             yield Notice(step.reason, step.message, warning=True)
     for member in _sick(view):
@@ -101,10 +113,13 @@ def _intent(view: View) -> dict[str, Any]:
 
 
 POLICIES: tuple[Callable[[View], Step | None], ...] = (
+    restoring,
     forming,
     mistaken,
     hibernating,
+    retreat,
     rescue,
+    recovering,
     without_quorum,
     disarm,
     leftover,
@@ -113,6 +128,8 @@ POLICIES: tuple[Callable[[View], Step | None], ...] = (
     teach,
     grow,
     shrink,
+    beyond,
+    stay_up,
     roll,
     expand,
     waiting,
@@ -126,7 +143,8 @@ def _problems(view: View) -> Iterable[Step]:
     if view.cluster.held:
         return
     if view.refusal:
-        yield Step("UpgradeRefused", view.refusal, stalled=True)
+        failed = rolled_back(view.cluster, view.snapshot.status)
+        yield Step("UpgradeRolledBack" if failed else "UpgradeRefused", view.refusal, stalled=True)
     for member in view.snapshot.members:
         if view.cluster.storage.memory or member.volume is None or member.etcd is None:
             continue

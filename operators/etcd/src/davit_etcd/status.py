@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from davit.errors import Blocked, Invalid
@@ -10,6 +10,7 @@ from davit.model import Manifest, Outcome
 from davit.status import Condition, merge
 
 from davit_etcd.api.v1 import CRD
+from davit_etcd.backup.newest import newest
 from davit_etcd.diagnosis import complaint
 from davit_etcd.manifests import client_url, pod_name, selector
 from davit_etcd.model import Cluster, Member, Snapshot
@@ -36,7 +37,8 @@ def status(resource: Manifest, outcome: Outcome[Cluster, Snapshot], now: float) 
 
 def _facts(cluster: Cluster, snapshot: Snapshot, outcome: Outcome[Cluster, Snapshot]) -> Json:
     detail = _detail(outcome)
-    cluster_id = snapshot.status.get("clusterID") or snapshot.adopted_id or (snapshot.cluster_id if snapshot.quorum else "")
+    intent = outcome.plan.intent if outcome.plan is not None else {}
+    cluster_id = _cluster_id(snapshot, intent)
     versions = snapshot.versions
     listed = [m for m in snapshot.members if m.etcd is not None or not snapshot.formed]
     healthy = sum(m.healthy and m.voter for m in snapshot.members) if snapshot.quorum else 0
@@ -44,7 +46,7 @@ def _facts(cluster: Cluster, snapshot: Snapshot, outcome: Outcome[Cluster, Snaps
     facts: Json = {
         "clusterID": cluster_id,
         "initialMembers": [] if cluster_id else list(detail.initial if detail else snapshot.status.get("initialMembers") or ()),
-        "members": [_member(snapshot, m) for m in listed],
+        "members": intent.get("members") or [_member(snapshot, m) for m in listed],
         "size": sum(m.etcd is not None for m in snapshot.members),
         "readyMembers": healthy,
         "ready": f"{healthy}/{cluster.size}",
@@ -54,8 +56,26 @@ def _facts(cluster: Cluster, snapshot: Snapshot, outcome: Outcome[Cluster, Snaps
         "targetVersion": str(target) if target and cluster.size else "",
         "clientEndpoint": client_url(cluster),
         "selector": ",".join(f"{key}={value}" for key, value in selector(cluster.key.name).items()),
+        "backups": _backups(snapshot, detail),
+        "restore": intent.get("restore") or snapshot.status.get("restore") or {},
+        "upgrade": dict(detail.upgrade if detail else snapshot.status.get("upgrade") or {}),
     }
-    return {key: value for key, value in facts.items() if value not in ("", [])}
+    return {key: value for key, value in facts.items() if value not in ("", [], {})}
+
+
+def _cluster_id(snapshot: Snapshot, intent: Mapping[str, Any]) -> str:
+    """What a restore has just decided, else what was known; while a restored cluster starts, nobody knows yet."""
+    if "clusterID" in intent:
+        return str(intent["clusterID"])
+    starting = snapshot.progress is not None and snapshot.progress.phase == "Starting"
+    told = snapshot.cluster_id if snapshot.quorum and not starting else ""
+    return str(snapshot.status.get("clusterID") or snapshot.adopted_id or told)
+
+
+def _backups(snapshot: Snapshot, detail: Detail | None) -> Json:
+    old = snapshot.status.get("backups") or {}
+    secures = (detail.step.secures if detail else "") or old.get("safety", "")
+    return {**newest(old, snapshot.backups), **({"safety": secures} if secures else {})}
 
 
 def _member(snapshot: Snapshot, member: Member) -> Json:
@@ -112,6 +132,8 @@ def _conditions(outcome: Outcome[Cluster, Snapshot]) -> Iterator[Condition]:
         yield Condition("Reconciling", "True", step.reason, step.message)
     if outcome.domain is not None:
         yield from _remarks(outcome.domain)
+        if outcome.snapshot is not None:
+            yield from _unused(outcome.domain, outcome.snapshot)
 
 
 def _finding(outcome: Outcome[Cluster, Snapshot]) -> Step:
@@ -135,6 +157,15 @@ def _available(snapshot: Snapshot) -> Condition:
     if snapshot.quorum:
         return Condition("Available", "True", "QuorumServes", "reads and writes go through")
     return Condition("Available", "False", "NoQuorum", "no quorum of members answers: reads and writes fail")
+
+
+def _unused(cluster: Cluster, snapshot: Snapshot) -> Iterator[Condition]:
+    """Data of its own always wins over a backup to begin with."""
+    progress = snapshot.progress
+    formed_otherwise = snapshot.formed and (progress is None or progress.kind != "Bootstrap")
+    if cluster.bootstrap is not None and formed_otherwise:
+        said = "the cluster has data of its own, which is never overwritten: spec.bootstrap.fromBackup is of no effect"
+        yield Condition("BootstrapUnused", "True", "HasData", said)
 
 
 def _remarks(cluster: Cluster) -> Iterator[Condition]:

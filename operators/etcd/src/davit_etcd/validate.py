@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from davit.backup.api import RestoreSource
+from davit.backup.model import Cipher, Store
 from davit.errors import Invalid, Problem
 from davit.kube.labels import owner_reference
 from davit.kube.quantity import normal_quantity, parse_quantity
@@ -14,13 +16,15 @@ from pydantic import ValidationError
 
 from davit_etcd.api.v1 import MAX_NAME, EtcdClusterSpec
 from davit_etcd.api.v1 import Storage as StorageSpec
+from davit_etcd.flags import refused
 from davit_etcd.model import GROUP, Cluster, Inputs, Json, Options, Storage, canonical
+from davit_etcd.progress import Progress
 from davit_etcd.versions import NEWEST_LINE, OLDEST, Version, corrupting
 
 DEFAULT_REPOSITORY = "quay.io/coreos/etcd"
 _NAME = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
 
-_OWNED = re.compile(
+OWNED = re.compile(
     r"^(name|data-dir|wal-dir|listen-.*|advertise-.*|initial-(advertise|cluster).*|force-new-cluster.*|config-file"
     r"|discovery.*|proxy.*|gateway.*|.*cert.*|.*-key-file|.*trusted-ca.*|auto-tls|peer-auto-tls|logger|log-outputs|log-format"
     r"|enable-grpc-gateway|strict-reconfig-check|unsafe-.*|max-learners|experimental-max-learners"
@@ -52,6 +56,7 @@ def validate(resource: Manifest, repository: str = DEFAULT_REPOSITORY, *, fixed_
         raise Invalid(*problems, fallback=_as_it_is(resource, repository, fixed_user)) from None
     written = {name: value for name, value in resource["spec"].items() if value is not None}
     problems = [*_name(resource), *_version(spec), *_sizes(spec), *_options(spec), *_metadata(spec), *_pod(written)]
+    problems += _backups(spec)
     if problems:
         raise Invalid(*problems, fallback=_as_it_is(resource, repository, fixed_user))
     return _cluster(resource, spec, written, repository, fixed_user)
@@ -61,7 +66,12 @@ def _as_it_is(resource: Manifest, repository: str, fixed_user: bool) -> Cluster 
     """A cluster that runs is kept as it is while its spec is invalid: healed, but neither resized nor changed."""
     metadata, status, spec = resource["metadata"], resource.get("status") or {}, resource.get("spec") or {}
     voters = sum(item.get("role") != "Learner" for item in status.get("members") or ())
-    if not status.get("clusterID") or not status.get("currentVersion") or not voters:
+    progress = Progress.of(status.get("restore"))
+    starting = progress is not None and progress.phase == "Starting"
+    if progress is not None and starting:
+        # Its ID is not known again yet, nor are its members.
+        voters = voters or len(progress.old_members)
+    if not (status.get("clusterID") or starting) or not status.get("currentVersion") or not voters:
         return None
     version = Version.parse(status["currentVersion"])
     storage = _storage_as_it_is(spec.get("storage") or {})
@@ -111,6 +121,13 @@ def _cluster(resource: Manifest, spec: EtcdClusterSpec, written: Mapping[str, An
         repository=repository,
         image_override=spec.image is not None,
         owner=canonical(owner_reference(resource)),
+        store=Store.of(spec.object_store) if spec.object_store else None,
+        cipher=Cipher.of(spec.encryption) if spec.encryption else None,
+        safety_backup=spec.object_store is not None and spec.safety_backup is not False,
+        recovery=spec.recovery or "manual",
+        bootstrap=spec.bootstrap.from_backup if spec.bootstrap else None,
+        safety_refused=spec.safety_backup is False,
+        place=canonical({name: written[name] for name in ("objectStore", "encryption") if written.get(name)}),
     )
 
 
@@ -199,10 +216,48 @@ def _options(spec: EtcdClusterSpec) -> Iterator[Problem]:
         flag = given.removeprefix("--")
         if flag in _TYPED:
             yield Problem(f"spec.etcdOptions.{given}", f"set {_TYPED[flag]} instead")
-        elif _OWNED.match(flag):
+        elif OWNED.match(flag):
             yield Problem(f"spec.etcdOptions.{given}", "is set by Davit itself: remove it")
         elif not re.match(r"^[a-z][a-z0-9-]*$", flag):
             yield Problem(f"spec.etcdOptions.{given}", "is not a flag name: write for example heartbeat-interval")
+    yield from _gone(spec)
+
+
+def _gone(spec: EtcdClusterSpec) -> Iterator[Problem]:
+    """Options that the version would refuse to start with."""
+    try:
+        version = Version.parse(spec.version)
+    except ValueError:
+        return
+    for given, value in (spec.etcd_options or {}).items():
+        for _, why in refused({given.removeprefix("--"): value}, version):
+            yield Problem(f"spec.etcdOptions.{given}", why)
+
+
+def _backups(spec: EtcdClusterSpec) -> Iterator[Problem]:
+    """What concerns backups and restores, as far as a resource alone can tell."""
+    if spec.safety_backup and spec.object_store is None:
+        yield Problem("spec.safetyBackup", "has nowhere to go: set spec.objectStore, or leave safetyBackup out")
+    in_memory = spec.storage is not None and spec.storage.type == "Memory"
+    source = spec.bootstrap.from_backup if spec.bootstrap else None
+    if source is not None:
+        if in_memory:
+            yield Problem(
+                "spec.bootstrap.fromBackup", "is unpacked on a volume, which storage.type Memory has not: remove one of the two"
+            )
+        yield from source_problems("spec.bootstrap.fromBackup", source)
+    if spec.recovery == "automatic" and in_memory:
+        yield Problem("spec.recovery", "automatic needs volumes, which storage.type Memory has not: set it to manual")
+
+
+def source_problems(path: str, source: RestoreSource) -> Iterator[Problem]:
+    """What is wrong with a reference to a backup; `path` is the field that holds it."""
+    if (source.backup is None) == (source.object_store is None):
+        yield Problem(path, "set either backup, the name of an EtcdBackup, or objectStore with the store to look in")
+    if source.backup is not None:
+        for name, value in (("namespace", source.namespace), ("name", source.name), ("id", source.id)):
+            if value is not None:
+                yield Problem(f"{path}.{name}", "goes with objectStore only: an EtcdBackup says where it is, remove it")
 
 
 def _metadata(spec: EtcdClusterSpec) -> Iterator[Problem]:

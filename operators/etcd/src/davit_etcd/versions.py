@@ -1,8 +1,9 @@
-"""etcd's version rules: what can be run, and which upgrade is possible. Pure."""
+"""etcd's version rules: what can be run, and the way from one release to another. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import total_ordering
 
@@ -65,23 +66,75 @@ _LEAVE_FROM = {
 """For leaving a release line, the patch release that every member must run first."""
 
 
-def refuse_upgrade(lowest: Version, target: Version) -> str | None:
-    """Why a cluster whose oldest member runs `lowest` can't go to `target`; None when it can.
+_STONES = {(3, 5): Version(3, 5, 33), (3, 6): Version(3, 6, 14)}
+"""The release that stands for its line on the way to a later one; it passes the gate above."""
 
-    Going back is possible within the release line of the oldest member: half-way through a minor upgrade the cluster
-    still speaks that line's protocol.
+_BACK_TO = (3, 5)
+"""The oldest line to which etcd can go back: downgrades exist since 3.6 (etcd docs, "Downgrade etcd from 3.6 to 3.5")."""
+
+
+def route(lowest: Version, target: Version) -> tuple[Version, ...]:
+    """The releases to run one after the other when the oldest member runs `lowest`; the last is the target.
+
+    Empty when that is what runs. Going back is one step, possible or not: see `refuse_change`.
     """
-    if target.line == lowest.line:
+    steps, at = [], lowest
+    while at.line < target.line and at.major == target.major:
+        gate = _LEAVE_FROM.get(at.line)
+        following = (at.major, at.minor + 1)
+        if gate is not None and at < gate:
+            at = _STONES[at.line]
+        else:
+            at = target if following == target.line else _STONES.get(following, target)
+        steps.append(at)
+    return tuple(steps) if at == target else (*steps, target)
+
+
+def refuse_change(running: Sequence[Version], target: Version, *, one_image: bool = False) -> str | None:
+    """Why members that run these versions, lowest first, can't go to `target`; None when they can.
+
+    one_image: only the image of `target` is known, so that there are no steps between. Going back is possible within the
+    release line of the oldest member: half-way through a minor upgrade the cluster still speaks that line's protocol.
+    """
+    if not running:
         return None
-    if target < lowest:
-        return f"{lowest} to {target} is a downgrade of a minor release: set spec.version to {lowest} or later"
-    if target.major != lowest.major or target.minor - lowest.minor > 1:
-        step = f"{lowest.major}.{lowest.minor + 1}"
-        return f"{lowest} to {target} skips a minor release: set spec.version to the latest {step} release first"
-    needed = _LEAVE_FROM.get(lowest.line)
-    if needed and lowest < needed:
-        return f"{target} needs every member at {needed} or later, {lowest} is running: set spec.version to {needed} first"
+    lowest, highest = running[0], running[-1]
+    if target.major != lowest.major:
+        return f"{lowest} to {target} is another major release, which this operator does not know"
+    if target.line < lowest.line:
+        return _refuse_downgrade(lowest, highest, target)
+    steps = route(lowest, target)
+    if not one_image or len(steps) < 2:
+        return None
+    first, remedy = steps[0], "with the image that holds it, or leave spec.image out to have it done in steps"
+    if first.line == lowest.line:
+        return (
+            f"{target} needs every member at {_LEAVE_FROM[first.line]} or later, {lowest} is running: "
+            f"set spec.version to {first} first, {remedy}"
+        )
+    return (
+        f"{lowest} to {target} skips a minor release, for which spec.image is none: set spec.version to {first} first, {remedy}"
+    )
+
+
+def _refuse_downgrade(lowest: Version, highest: Version, target: Version) -> str | None:
+    line = f"{highest.major}.{highest.minor - 1}"
+    if target.line < _BACK_TO:
+        return (
+            f"{lowest} to {target} is a downgrade of a minor release that etcd has no way for (it goes back from 3.6 to 3.5 at "
+            f"most): set spec.version to {lowest} or later"
+        )
+    if highest.minor - target.minor > 1:
+        return (
+            f"{highest} to {target} is a downgrade of more than one minor release: set spec.version to a {line} release first, "
+            "and go on when all members run it"
+        )
     return None
+
+
+def downgrade_target(running: Sequence[Version], target: Version) -> str:
+    """The line, such as `3.5`, to which etcd has to be told to go back before a member may run `target`; empty for none."""
+    return f"{target.major}.{target.minor}" if running and target.line < running[0].line else ""
 
 
 def has_livez(version: Version) -> bool:

@@ -10,6 +10,7 @@ from davit.model import Kind
 CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
 DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
 EVENT = Kind("", "v1", "Event", "events")
+JOB = Kind("batch", "v1", "Job", "jobs")
 NAMESPACE = Kind("", "v1", "Namespace", "namespaces", namespaced=False)
 NETWORK_POLICY = Kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies")
 PERSISTENT_VOLUME_CLAIM = Kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims")
@@ -24,6 +25,7 @@ _BUILT_IN = {
     for kind in (
         CONFIG_MAP,
         DEPLOYMENT,
+        JOB,
         NETWORK_POLICY,
         PERSISTENT_VOLUME_CLAIM,
         POD,

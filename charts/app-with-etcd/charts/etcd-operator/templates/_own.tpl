@@ -11,6 +11,20 @@
   value: {{ include "etcd-operator.repository" (list .Values.global .Values.etcdImage) | quote }}
 - name: DAVIT_ETCD_FIXED_USER
   value: {{ ternary "false" "true" (eq (toString (.Values.members).fixedUser) "false") | quote }}
+# Backups and restores are made by Jobs beside the members, in this same image.
+- name: DAVIT_AGENT_IMAGE
+  value: {{ include "etcd-operator.image" . | quote }}
+- name: DAVIT_AGENT_PULL_SECRETS
+  value: {{ include "etcd-operator.pullSecretNames" . | quote }}
+{{- end -}}
+
+{{/* The pull secrets by name, with commas between. */}}
+{{- define "etcd-operator.pullSecretNames" -}}
+{{- $names := list -}}
+{{- range include "etcd-operator.imagePullSecrets" . | fromYamlArray -}}
+{{- $names = append $names .name -}}
+{{- end -}}
+{{- join "," $names -}}
 {{- end -}}
 
 {{/* What it uses beyond namespaces, with `scope: cluster` only. */}}

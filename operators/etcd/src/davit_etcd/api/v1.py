@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from davit.backup.api import Encryption, ObjectStore, RestoreSource, StoredStatus
 from davit.crd import Column, Crd, Model
 from davit.model import Kind
 from pydantic import Field
@@ -70,6 +71,16 @@ class AutoCompaction(Model):
     )
 
 
+class Bootstrap(Model):
+    """What a new cluster begins with."""
+
+    from_backup: RestoreSource | None = Field(
+        default=None,
+        description="Begin with the data of a backup instead of none. It is read once, when the cluster is formed, and of no effect ever after: it can "
+        "stay in the manifest.",
+    )
+
+
 class EtcdClusterSpec(Model):
     """The etcd cluster that you want."""
 
@@ -83,8 +94,8 @@ class EtcdClusterSpec(Model):
         min_length=5,
         max_length=32,
         pattern=VERSION,
-        description="The etcd version to run, for example 3.5.21. Changing it upgrades the members one by one, patch releases or one minor release "
-        "at a time.",
+        description="The etcd version to run, for example 3.5.21. Changing it upgrades the members one by one; several minor releases are taken one "
+        "after the other. From 3.6 on it can go back by one minor release.",
     )
     image: str | None = Field(
         default=None,
@@ -129,6 +140,25 @@ class EtcdClusterSpec(Model):
     paused: bool | None = Field(
         default=None, description="True stops the operator from changing anything of this cluster; status is still kept."
     )
+    bootstrap: Bootstrap | None = Field(default=None, description="What the cluster begins with. Default: no data.")
+    object_store: ObjectStore | None = Field(
+        default=None,
+        description="Where backups of this cluster go that don't say otherwise, and where the operator looks for one when data is lost.",
+    )
+    encryption: Encryption | None = Field(
+        default=None, description="Encryption of backups of this cluster that don't say otherwise. Default: none."
+    )
+    safety_backup: bool | None = Field(
+        default=None,
+        description="Whether a backup is made before every change of version, restore in place, and removal of a serving member; if it fails, the change "
+        "is not made. Default: true where objectStore is set.",
+    )
+    recovery: Literal["manual", "automatic"] | None = Field(
+        default=None,
+        description="What happens when the quorum is lost for good. manual (the default): status names the surviving data, the newest backup and the "
+        "command. automatic: the operator begins anew from the surviving member with the highest revision, else from the newest good backup, and "
+        "says what was lost.",
+    )
 
 
 class MemberStatus(Model):
@@ -153,6 +183,69 @@ class ConditionStatus(Model):
     message: str = Field(default="", description="A sentence for people.")
     observed_generation: int = Field(default=0, description="The generation of the spec that this was judged by.")
     last_transition_time: str = Field(description="When the status last changed.", json_schema_extra={"format": "date-time"})
+
+
+class BackupsStatus(Model):
+    """What backups there are, as far as backup resources of this namespace tell."""
+
+    last_good: StoredStatus | None = Field(default=None, description="The newest backup that is complete and has the right hash.")
+    last_verified: StoredStatus | None = Field(default=None, description="The newest backup that was restored and compared.")
+    safety: str | None = Field(default=None, description="Name of the safety backup that is waited for, or was made last.")
+
+
+class RestoreProgress(Model):
+    """A restore under way, or the last one. Written before each step, so that a restarted operator goes on."""
+
+    kind: Literal["Bootstrap", "Restore", "Recovery"] = Field(
+        description="Bootstrap: spec.bootstrap.fromBackup. Restore: an EtcdRestore. Recovery: by spec.recovery."
+    )
+    name: str | None = Field(default=None, description="Name of the EtcdRestore.")
+    uid: str | None = Field(default=None, description="Its uid.")
+    phase: Literal[
+        "Seeding", "SafetyBackup", "Stopping", "Starting", "Growing", "Cleaning", "RollingBack", "Succeeded", "Failed"
+    ] = Field(
+        description="Seeding: the backup is read, checked and unpacked on a new volume. SafetyBackup: of the data as it is. Stopping: the old members. "
+        "Starting: the first new member. Growing: the others. Cleaning: the old members' volumes go. RollingBack: the old members come back."
+    )
+    seed: str | None = Field(default=None, description="The member that begins with the restored data.")
+    source: str | None = Field(default=None, description="Where the data comes from: a backup's location, or a surviving member.")
+    revision: int | None = Field(default=None, description="The revision of the restored data, before it was raised.")
+    time: str | None = Field(
+        default=None, json_schema_extra={"format": "date-time"}, description="When the restored data was read from its cluster."
+    )
+    lost_revisions: int | None = Field(
+        default=None, description="How many revisions that were known are not in the restored data."
+    )
+    old_cluster_id: str | None = Field(default=None, alias="oldClusterID", description="etcd's cluster ID before.")
+    old_members: Annotated[list[str], Field(json_schema_extra=ATOMIC)] | None = Field(
+        default=None, description="The members before, whose volumes are kept until the new ones serve."
+    )
+    safety_backup: str | None = Field(default=None, description="Name of the EtcdBackup with the data as it was before.")
+    started_at: str | None = Field(default=None, json_schema_extra={"format": "date-time"}, description="When it began.")
+    deadline: str | None = Field(
+        default=None,
+        json_schema_extra={"format": "date-time"},
+        description="When the old members come back unless the restored data serves by then.",
+    )
+    finished_at: str | None = Field(default=None, json_schema_extra={"format": "date-time"}, description="When it ended.")
+    message: str | None = Field(default=None, description="What is done, or why it failed.")
+
+
+class UpgradeProgress(Model):
+    """An upgrade under way, or one that failed and was taken back."""
+
+    from_version: str | None = Field(
+        default=None, description="The version that was run when the upgrade began, while it is under way."
+    )
+    failed_version: str | None = Field(default=None, description="The version with which a member did not come up.")
+    generation: int | None = Field(
+        default=None, description="The generation of the spec that asked for it: it is not tried again."
+    )
+    member: str | None = Field(default=None, description="The member that is waited for, or that did not come up.")
+    message: str | None = Field(default=None, description="Why.")
+    started_at: str | None = Field(
+        default=None, json_schema_extra={"format": "date-time"}, description="Since when the member under upgrade is waited for."
+    )
 
 
 class EtcdClusterStatus(Model):
@@ -192,6 +285,9 @@ class EtcdClusterStatus(Model):
     target_version: str | None = Field(default=None, description="The version being rolled out; absent when all members run it.")
     client_endpoint: str | None = Field(default=None, description="URL at which clients reach the cluster.")
     selector: str | None = Field(default=None, description="Label selector of the members' pods, for the scale subresource.")
+    backups: BackupsStatus | None = Field(default=None, description="The newest backups.")
+    restore: RestoreProgress | None = Field(default=None, description="The restore under way, or the last one.")
+    upgrade: UpgradeProgress | None = Field(default=None, description="An upgrade under way, or one that did not work out.")
 
 
 _IMMUTABLE_STORAGE = (

@@ -71,6 +71,11 @@ def peer_url(cluster: Cluster, member: str) -> str:
     return f"http://{host(cluster, member)}:{PEER_PORT}"
 
 
+def member_url(cluster: Cluster, member: str) -> str:
+    """Where one member answers clients, whatever the others do."""
+    return f"http://{host(cluster, member)}:{CLIENT_PORT}"
+
+
 def client_url(cluster: Cluster) -> str:
     """Where clients reach the cluster."""
     name, namespace = client_service(cluster.key.name), cluster.key.namespace

@@ -8,6 +8,7 @@ from typing import Any
 
 from davit.model import Manifest
 
+from davit_etcd.flags import GATES_FLAG, gates, translated
 from davit_etcd.manifests import (
     CLIENT_PORT,
     METRICS_PORT,
@@ -172,7 +173,6 @@ def _arguments(cluster: Cluster, member: str, record: Record) -> list[str]:
         "initial-advertise-peer-urls": peer_url(cluster, member),
         "advertise-client-urls": f"http://{address}:{CLIENT_PORT}",
         **_initial(cluster, record),
-        **dict(record.inputs.flags),
         **_by_version(record.inputs),
     }
     return [f"--{name}={value}" for name, value in flags.items()]
@@ -193,11 +193,12 @@ def _initial(cluster: Cluster, record: Record) -> dict[str, str]:
 
 
 def _by_version(inputs: Inputs) -> dict[str, str]:
-    """A member compares its data with the others' before it serves, by the flag of its release; users may say no."""
-    given = dict(inputs.flags)
-    if inputs.version.line >= (3, 6):
-        gates = given.get("feature-gates", "")
-        ours = "" if _CORRUPT_CHECK in gates else f"{_CORRUPT_CHECK}=true"
-        return {"feature-gates": ",".join(part for part in (ours, gates) if part)}
-    flags = {"logger": "zap"} if inputs.version.line == (3, 4) else {}
-    return flags | {"experimental-initial-corrupt-check": given.get("experimental-initial-corrupt-check", "true")}
+    """What people wrote, in the words of the release; a member compares its data with the others' unless they say no."""
+    line = inputs.version.line
+    given = translated(dict(inputs.flags), line)
+    if line >= (3, 6):
+        written = given.pop(GATES_FLAG, "")
+        ours = "" if _CORRUPT_CHECK in gates(written) else f"{_CORRUPT_CHECK}=true"
+        return given | {GATES_FLAG: ",".join(part for part in (ours, written) if part)}
+    logger = {"logger": "zap"} if line == (3, 4) else {}
+    return given | logger | {"experimental-initial-corrupt-check": given.get("experimental-initial-corrupt-check", "true")}

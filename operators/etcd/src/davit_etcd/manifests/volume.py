@@ -9,6 +9,7 @@ from davit_etcd.model import (
     CLUSTER_ID_ANNOTATION,
     CLUSTER_UID_ANNOTATION,
     MEMBER_LABEL,
+    RESTORE_ANNOTATION,
     VERSION_ANNOTATION,
     Cluster,
     Json,
@@ -17,8 +18,10 @@ from davit_etcd.model import (
 )
 
 
-def volume(cluster: Cluster, member: Member, cluster_id: str, size: str) -> Manifest:
+def volume(cluster: Cluster, member: Member, cluster_id: str, size: str, restore: str = "") -> Manifest:
     """`cluster_id` and the version mark the data, for whoever finds the volume later; `size` is a quantity.
+
+    restore: how far the restore has come whose seed's volume this is, empty for any other.
 
     What can't change in a claim is taken from the live one, so that a volume taken up from a predecessor fits.
     """
@@ -27,6 +30,8 @@ def volume(cluster: Cluster, member: Member, cluster_id: str, size: str) -> Mani
     annotations = {CLUSTER_UID_ANNOTATION: uid}
     if cluster_id:
         annotations[CLUSTER_ID_ANNOTATION] = cluster_id
+    if restore:
+        annotations[RESTORE_ANNOTATION] = restore
     if member.known_version is not None:
         annotations[VERSION_ANNOTATION] = str(member.known_version)
     head = metadata(cluster, volume_name(member.name), annotations, **{MEMBER_LABEL: member.name})

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
-from davit_etcd.model import Member, quorum
+from davit_etcd.model import quorum
+from davit_etcd.policies.recovery import beyond_repair, obituary
 from davit_etcd.policies.view import SETTLED, WAITING, Step, View, complaints, find, keep_running, left_over
 
 
@@ -56,27 +56,13 @@ def without_quorum(view: View) -> Step | None:
     snapshot = view.snapshot
     if snapshot.quorum:
         return None
+    if found := beyond_repair(view):
+        return Step("QuorumLost", obituary(view, *found), stalled=True, wait=SETTLED)
     voters = snapshot.voters or snapshot.members
     alive = [m for m in voters if m.name not in view.dead]
     need = quorum(len(voters))
-    if len(alive) < need:
-        return Step("QuorumLost", _obituary(view, voters, alive, need), stalled=True, wait=SETTLED)
     waiting = complaints(view, (m for m in alive if not m.healthy))
     return Step("NoQuorum", f"{need} of {len(voters)} members are needed to serve{waiting}", wait=WAITING)
-
-
-def _obituary(view: View, voters: Iterable[Member], alive: list[Member], need: int) -> str:
-    lost_ones = "; ".join(f"{m.name}: {view.dead[m.name]}" for m in voters if m.name in view.dead)
-    survivors = ", ".join(_survivor(m) for m in alive) or "none"
-    return (
-        f"the quorum of {need} can't come back by itself. Lost: {lost_ones}. Data survives on: {survivors}. "
-        "Nothing is changed: restore a backup into a new EtcdCluster, or see docs/etcd/quorum-lost.md"
-    )
-
-
-def _survivor(member: Member) -> str:
-    where = f"volume data-{member.name}" if member.volume is not None else "memory"
-    return f"{member.name} ({where}" + (f", revision {member.endpoint.revision})" if member.endpoint else ")")
 
 
 def waiting(view: View) -> Step | None:

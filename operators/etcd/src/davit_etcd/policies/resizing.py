@@ -6,6 +6,8 @@ from davit_etcd.commands import AddLearner, LabelVoter, Promote, RemoveMember
 from davit_etcd.diagnosis import stuck
 from davit_etcd.model import PEERS_ANNOTATION, ROLE_LABEL, Member, annotation, quorum
 from davit_etcd.policies.rolling import hand_over
+from davit_etcd.policies.safety import secured
+from davit_etcd.policies.upgrading import first_of_all, stride, unraised
 from davit_etcd.policies.view import SOON, WAITING, Step, View, complaints, find, restart, stale, volume_going
 
 
@@ -61,6 +63,11 @@ def grow(view: View) -> Step | None:
     healthy = sum(m.healthy for m in voters)
     if healthy + 1 < quorum(len(voters) + 1):
         return None
+    if view.cluster.storage.memory:
+        if waiting := unraised(view):
+            return Step("Upgrading", f"{stride(view)}{waiting}", wait=SOON)
+        if surge and (first := first_of_all(view, voters)):
+            return first
     name = f"{view.cluster.key.name}-{view.snapshot.next_ordinal}"
     message = f"{name} joins: {len(voters)} of {wanted} members" + (", one more for a while" if surge else "")
     return Step("ScalingUp", message, AddLearner(name, message))
@@ -76,6 +83,8 @@ def shrink(view: View) -> Step | None:
     if sum(m.healthy for m in left) < quorum(len(left)) or victim.etcd is None:
         sick = complaints(view, (m for m in voters if not m.healthy))
         return Step("ScalingDown", f"removing a member now would cost the quorum: waiting{sick}")
+    if victim.healthy and (first := secured(view, f"{view.cluster.generation}-shrink", f"removing {victim.name}")):
+        return first
     if victim.name == view.snapshot.leader:
         return hand_over(view, victim)
     message = f"{victim.name} leaves: {len(voters)} members, {wanted} wanted"

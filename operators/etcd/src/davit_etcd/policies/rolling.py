@@ -8,6 +8,7 @@ from davit_etcd.commands import ExpandVolume, MoveLeader
 from davit_etcd.diagnosis import complaint
 from davit_etcd.manifests.volume import requested
 from davit_etcd.model import Member
+from davit_etcd.policies.upgrading import first_of_all, lower, stride, unraised
 from davit_etcd.policies.view import SOON, Step, View, restart, stale
 
 MAX_LAG = 1000
@@ -24,9 +25,11 @@ def roll(view: View) -> Step | None:
     member = min(outdated, key=lambda m: (m.healthy, m.name == snapshot.leader, -m.ordinal))
     done = sum(m.healthy and m.pod_ready for m in listed if m not in outdated)
     kind, what = _change(view, member)
-    progress = f"{done} of {len(listed)} members {what}"
+    progress = f"{stride(view)}{done} of {len(listed)} members {what}"
     if waiting := _not_yet(view, member):
         return Step(kind, f"{progress}; {waiting}", wait=SOON)
+    if first := first_of_all(view, (member,)) or lower(view):
+        return first
     if member.name == snapshot.leader and len(snapshot.voters) > 1:
         return hand_over(view, member)
     return restart(view, member, kind, f"{progress}; restarting {member.name}")
@@ -38,7 +41,7 @@ def _change(view: View, member: Member) -> tuple[str, str]:
     runs = member.endpoint.version if member.endpoint else str(before)
     known = view.snapshot.status.get("currentVersion", str(version))
     if str(version) not in (known, "") or before != version or runs != str(version):
-        return "Upgrading", f"run {version}"
+        return "Downgrading" if version.line < before.line else "Upgrading", f"run {version}"
     return "Restarting", "have the new settings"
 
 
@@ -48,9 +51,8 @@ def _not_yet(view: View, member: Member) -> str:
     for other in others:
         if not other.healthy or not other.pod_ready:
             return f"waiting for {other.name}: {complaint(other).message if not other.healthy else 'its pod is not ready'}"
-    line, speaks = view.target.version.line, view.snapshot.cluster_line
-    if speaks and line[0] == speaks[0] and line[1] - speaks[1] > 1:
-        return f"waiting for etcd to raise its cluster version from {speaks[0]}.{speaks[1]}"
+    if waiting := unraised(view):
+        return waiting
     leader = next((m.endpoint for m in view.snapshot.members if m.name == view.snapshot.leader), None)
     for other in others:
         if leader and other.endpoint and leader.raft_index - other.endpoint.raft_applied_index > MAX_LAG:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from davit.model import Action
+from davit.model import Action, Notice
 
 from davit_etcd.commands import DeletePod
 from davit_etcd.diagnosis import complaint, lost
-from davit_etcd.model import DIGEST_ANNOTATION, Cluster, Inputs, Member, Snapshot, annotation
-from davit_etcd.versions import FRESH_SNAPSHOT, needs_fresh_snapshot, refuse_upgrade
+from davit_etcd.flags import speaks_v2
+from davit_etcd.manifests.jobs import Agent
+from davit_etcd.model import DIGEST_ANNOTATION, Cluster, Inputs, Member, Snapshot, annotation, rolled_back
+from davit_etcd.versions import FRESH_SNAPSHOT, OLDEST, Version, needs_fresh_snapshot, refuse_change, route
 
+NO_AGENT = Agent("")
 SETTLED = 30.0
 
 
@@ -27,7 +31,8 @@ class Step:
     """What a policy found: `reason` and `message` for people, and what to do about it.
 
     stalled: a person has to act; settled: nothing is left to do; rolling: this member moves on to the inputs it should
-    have; frozen: not even drift is repaired.
+    have; frozen: not even drift is repaired; secures: the safety backup that it is about; intent: status to write before
+    anything else; stop: no member runs for now; tell: an Event to post.
     """
 
     reason: str
@@ -38,11 +43,19 @@ class Step:
     rolling: str = ""
     frozen: bool = False
     wait: float = WAITING
+    secures: str = ""
+    intent: Mapping[str, Any] = field(default_factory=dict)
+    stop: bool = False
+    tell: Notice | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The cluster, the world, and what follows from both for every policy."""
+    """The cluster, the world, and what follows from both for every policy.
+
+    target: what members should be made from now, which is a step on the way where the spec's version is several away;
+    refusal: why members keep what they have instead.
+    """
 
     cluster: Cluster
     snapshot: Snapshot
@@ -51,45 +64,119 @@ class View:
     initial: tuple[str, ...]
     dead: dict[str, str] = field(default_factory=dict)
     refusal: str = ""
+    now: float = 0.0
+    """Unix time in seconds, for deadlines."""
+    agent: Agent = NO_AGENT
+    seeding: bool = False
+    """Whether the cluster begins with a backup and not with empty members."""
+    heading: Version = OLDEST
+    """The next release on the way; what members run while there is no way."""
 
 
-def view_of(cluster: Cluster, snapshot: Snapshot) -> View:
+def view_of(cluster: Cluster, snapshot: Snapshot, now: float = 0.0, agent: Agent = NO_AGENT) -> View:
     """Works out once what every policy needs."""
-    running = snapshot.versions
-    refusal = cluster.held or (refuse_upgrade(running[0], cluster.inputs.version) if running else None)
-    target = _held(cluster, snapshot) if refusal else _in_memory(cluster, snapshot)
+    refusal = cluster.held or refused(cluster, snapshot)
+    target = _held(cluster, snapshot) if refusal else _in_memory(cluster, snapshot, _next(cluster, snapshot))
     dead = {m.name: why for m in snapshot.members if m.etcd is not None and (why := lost(cluster, snapshot, m))}
     return View(
         cluster=cluster,
         snapshot=snapshot,
         target=target,
         joining=_joining(cluster, snapshot, target),
-        initial=() if snapshot.formed else _initial(cluster, snapshot),
+        initial=() if snapshot.formed or _seeding(cluster, snapshot) else _initial(cluster, snapshot),
         dead=dead if snapshot.formed else {},
-        refusal=refusal or "",
+        refusal=refusal,
+        now=now,
+        agent=agent,
+        seeding=_seeding(cluster, snapshot),
+        heading=target.version if refusal else _next(cluster, snapshot).version,
     )
 
 
-def _in_memory(cluster: Cluster, snapshot: Snapshot) -> Inputs:
+def _seeding(cluster: Cluster, snapshot: Snapshot) -> bool:
+    """Whether there is nothing yet but a backup to begin with; whatever there is wins over it."""
+    progress = snapshot.progress
+    if snapshot.formed:
+        return False
+    under_way = progress is not None and progress.kind == "Bootstrap" and not progress.done
+    return under_way or (cluster.bootstrap is not None and bool(cluster.size) and not snapshot.members)
+
+
+def refused(cluster: Cluster, snapshot: Snapshot) -> str:
+    """Why the members can't go to the version of the spec, or should not any more; empty when they can."""
+    running, wanted = snapshot.versions, cluster.inputs.version
+    if not running:
+        return ""
+    if failed := rolled_back(cluster, snapshot.status):
+        return str(failed.get("message"))
+    if why := refuse_change(running, wanted, one_image=cluster.image_override):
+        return why
+    if cluster.storage.memory and wanted.line < running[0].line:
+        return (
+            f"{running[0]} to {wanted} is a downgrade of a minor release, which members in memory can't make: they would have to "
+            f"be restarted; set spec.version to {running[0]} or later"
+        )
+    return _v2(cluster, snapshot) or _objection(cluster, snapshot)
+
+
+def _v2(cluster: Cluster, snapshot: Snapshot) -> str:
+    """3.6 does not start where the v2 API was written to (etcd docs, "Upgrade etcd from 3.5 to 3.6")."""
+    wanted = cluster.inputs.version
+    old = [m for m in snapshot.members if m.record is not None and m.record.inputs.version.line < (3, 6) <= wanted.line]
+    serving = [m.name for m in old if m.record is not None and speaks_v2(dict(m.record.inputs.flags))]
+    if not serving:
+        return ""
+    return (
+        f"{wanted} refuses data of the v2 API, which enable-v2 lets clients write to {', '.join(serving)}: move it to v3, remove "
+        f"the option with spec.version at {snapshot.versions[0]}, and set {wanted} when all members run without it"
+    )
+
+
+def _objection(cluster: Cluster, snapshot: Snapshot) -> str:
+    if not snapshot.downgrade_refusal:
+        return ""
+    lowest, wanted = snapshot.versions[0], cluster.inputs.version
+    said = snapshot.downgrade_refusal
+    return f"etcd refuses to go back from {lowest} to {wanted} ({said}): set spec.version to {lowest} or later"
+
+
+def _next(cluster: Cluster, snapshot: Snapshot) -> Inputs:
+    """The spec's inputs at the next release on the way to its version."""
+    wanted, running = cluster.inputs, snapshot.versions
+    steps = route(running[0], wanted.version) if running else ()
+    return wanted if not steps or steps[0] == wanted.version else wanted.at(steps[0], cluster.image_of(steps[0]))
+
+
+def _in_memory(cluster: Cluster, snapshot: Snapshot, wanted: Inputs) -> Inputs:
     """Members in memory are replaced instead of restarted, so a stepping stone is one for all of them together."""
     records = [m.record.inputs for m in snapshot.voters if m.record is not None]
-    before = [now for now in records if needs_fresh_snapshot(now.version, cluster.inputs.version)]
+    before = [now for now in records if needs_fresh_snapshot(now.version, wanted.version)]
     if not cluster.storage.memory or all(now.has_flags(FRESH_SNAPSHOT) for now in before):
-        return cluster.inputs
+        return wanted
     return min(before, key=lambda now: now.version).with_flags(FRESH_SNAPSHOT)
 
 
 def _held(cluster: Cluster, snapshot: Snapshot) -> Inputs:
     """What new members are made from while an upgrade is refused: the same as the slowest there is."""
-    records = [m.record.inputs for m in snapshot.members if m.record is not None and m.record.inputs.version in snapshot.versions]
+    proven = [m.record.before if unproven(m) and m.record.before else m.record.inputs for m in snapshot.members if m.record]
+    known = [inputs for inputs in proven if inputs.version in snapshot.versions]
     lowest = snapshot.versions[0]
-    return min(records, key=lambda i: i.version, default=cluster.inputs.at(lowest, cluster.image_of(lowest)))
+    return min(known, key=lambda i: i.version, default=cluster.inputs.at(lowest, cluster.image_of(lowest)))
+
+
+def unproven(member: Member) -> bool:
+    """Whether it was given another release, and does not run well since."""
+    return member.record is not None and member.record.before is not None and not member.healthy
 
 
 def wanted_inputs(view: View, member: Member) -> Inputs:
-    """What a member should be made from: each keeps what it has while an upgrade is refused."""
+    """What a member should be made from: each keeps what it has while an upgrade is refused.
+
+    After one that was taken back, the member that did not come up returns to what it had before.
+    """
     if view.refusal and member.record is not None:
-        return member.record.inputs
+        back = rolled_back(view.cluster, view.snapshot.status) and not view.cluster.held and unproven(member)
+        return member.record.before if back and member.record.before is not None else member.record.inputs
     target = view.joining if learning(member) else view.target
     return _stepping_stone(member, target) or target
 

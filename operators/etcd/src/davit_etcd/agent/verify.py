@@ -1,0 +1,97 @@
+"""`verify`: ask a throw-away member, which was restored from a backup, whether it has what the backup promises."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from davit.backup import catalog
+from davit.backup.errors import Corrupt
+from davit.backup.model import Marker, Verified
+from davit.backup.report import Report
+from davit.backup.store import ObjectStore
+
+from davit_etcd.agent.config import Verify
+from davit_etcd.agent.errors import AgentError, MemberLost
+from davit_etcd.agent.maintenance import Member
+from davit_etcd.agent.place import Place
+from davit_etcd.agent.progress import step
+from davit_etcd.versions import Version
+
+T = TypeVar("T")
+
+PATIENCE = 900.0
+"""Seconds in which the member must serve: it reads all its keys first."""
+_POLL = 0.2
+
+
+def run(config: Verify, store: ObjectStore, patience: float = PATIENCE) -> Report:
+    """The report; raises StoreError and AgentError. What was found out is written beside the backup.
+
+    Facts: id, time, revision, keys, hash, compared (whether the hash could be), seconds, warnings.
+    """
+    began = time.monotonic()
+    fetched = Place(config.volume).remembered()
+    marker = Marker.parse(fetched["marker"].encode())
+    with Member(config.etcd, "the restored member") as member:
+        keys = _serving(member.count, patience)
+        status = member.status()
+        step("the restored member serves", revision=status.header.revision, keys=keys, etcdVersion=status.version)
+        revision = fetched["facts"]["revision"]
+        # More is right: leases that ended while nobody served take their keys with them.
+        if status.header.revision < revision:
+            raise Corrupt(f"The restored member is at revision {status.header.revision}, and the file ends at {revision}.")
+        warning = _incomparable(marker, status.version) or _compare(member, marker)
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    facts = {
+        "revision": revision,
+        "keys": keys,
+        "hash": marker.facts.get("hash"),
+        "compared": not warning,
+        "etcdVersion": status.version,
+    }
+    catalog.record(store, marker, Verified(now, marker.archive.sha256, facts))
+    seconds = round(time.monotonic() - began, 1)
+    rest = {"id": marker.id, "time": now, "seconds": seconds, "warnings": [warning] if warning else []}
+    said = f"Backup {marker.id} was restored: revision {revision}, {keys} keys"
+    return Report(True, "Verified", f"{said}{', the same hash' if not warning else ''}.", {**facts, **rest})
+
+
+def _serving(ask: Callable[[], T], patience: float) -> T:
+    """Its answer to a linearizable read, which it has only when it serves."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return ask()
+        except MemberLost as error:
+            if time.monotonic() > deadline:
+                raise AgentError(
+                    "RestoredMemberFailed", f"etcd did not serve the restored data within {patience:.0f} s: {error.message}"
+                ) from error
+        time.sleep(_POLL)
+
+
+def _incomparable(marker: Marker, version: str) -> str:
+    """Why the hashes say nothing of one another, empty where they do."""
+    if marker.facts.get("hash") is None:
+        return "The hash was not compared: the member that was backed up gave none."
+    if Version.parse(marker.engine_version).line != Version.parse(version).line:
+        return f"The hash was not compared: {marker.engine_version} and {version} may reckon it in different ways."
+    return ""
+
+
+def _compare(member: Member, marker: Marker) -> str:
+    """Empty where the hashes are equal, else why they can't be compared; raises Corrupt where they differ."""
+    wanted, revision = marker.facts["hash"], marker.facts["hashRevision"]
+    try:
+        found = member.hash_kv(revision)
+    except MemberLost as error:
+        return f"The hash was not compared: {error.message}."
+    compacted = marker.facts.get("compactRevision")
+    if found.compact_revision != compacted:
+        return f"The hash was not compared: etcd compacted from revision {compacted} to {found.compact_revision} meanwhile."
+    if found.hash != wanted:
+        raise Corrupt(f"The restored data has the hash {found.hash} at revision {revision}, and the member's was {wanted}.")
+    return ""

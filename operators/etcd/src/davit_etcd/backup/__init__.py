@@ -1,0 +1,1 @@
+"""EtcdBackup: one backup, made by a Job, that ends as Succeeded or Failed."""

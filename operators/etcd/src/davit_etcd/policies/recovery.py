@@ -1,0 +1,123 @@
+"""After the quorum was lost for good: what is left, which of it is best, and how to go on. Pure."""
+
+from __future__ import annotations
+
+from davit.backup.model import instant
+from davit.model import Manifest
+
+from davit_etcd.api.v1 import ETCD_CLUSTER
+from davit_etcd.manifests import member_url, volume_name
+from davit_etcd.manifests.jobs import Stored, Surviving
+from davit_etcd.model import Member, quorum
+from davit_etcd.policies.view import View
+from davit_etcd.restore.source import LATEST, Found, Unusable, of_backup
+
+PAUSE = 300.0
+"""Seconds between a recovery that failed and the next try."""
+
+
+def beyond_repair(view: View) -> tuple[list[Member], list[Member], int] | None:
+    """The voters, those that are not lost, and how many are needed: where these are fewer, no vote can ever succeed again."""
+    snapshot = view.snapshot
+    voters = list(snapshot.voters or snapshot.members)
+    alive = [m for m in voters if m.name not in view.dead]
+    need = quorum(len(voters))
+    return (voters, alive, need) if len(alive) < need else None
+
+
+def choose(view: View) -> Found | Surviving | None:
+    """The surviving member with the highest revision, else the newest good backup; None for a doubt, or for nothing.
+
+    A survivor that does not answer, as none does that was started anew without a quorum, may have more than any backup: then
+    it is not for the operator to choose.
+    """
+    found = beyond_repair(view)
+    if found is None:
+        return None
+    alive = found[1]
+    answering = [m for m in alive if m.endpoint is not None]
+    if answering:
+        best = max(answering, key=lambda m: (m.endpoint.revision if m.endpoint else 0, -m.ordinal))
+        return Surviving(best.name, member_url(view.cluster, best.name), best.endpoint.revision if best.endpoint else 0)
+    return None if alive else newest(view)
+
+
+def newest(view: View) -> Found | None:
+    """The newest good EtcdBackup; where there is none, the newest of this cluster that is in its store."""
+    cluster = view.cluster
+    target = {"spec": cluster.raw}
+    good = sorted((b for b in view.snapshot.backups if _time(b)), key=_time, reverse=True)
+    for backup in good:
+        found = of_backup(backup, target)
+        if not isinstance(found, Unusable):
+            return found
+    if cluster.store is None:
+        return None
+    return Found(Stored(cluster.store, cluster.key.namespace, cluster.key.name, LATEST, cluster.cipher))
+
+
+def _time(backup: Manifest) -> float:
+    status = backup.get("status") or {}
+    try:
+        return instant(status["time"]) if status.get("phase") == "Succeeded" else 0.0
+    except (KeyError, ValueError):
+        return 0.0
+
+
+def obituary(view: View, voters: list[Member], alive: list[Member], need: int) -> str:
+    """What was lost, what is left, and the command with which to go on."""
+    lost_ones = "; ".join(f"{m.name}: {view.dead[m.name]}" for m in voters if m.name in view.dead)
+    survivors = ", ".join(_survivor(m) for m in alive) or "none"
+    said = f"the quorum of {need} can't come back by itself. Lost: {lost_ones}. Data survives on: {survivors}. {_backup(view)}"
+    return f"{said} {_advice(view, alive)}"
+
+
+def _survivor(member: Member) -> str:
+    where = f"volume {volume_name(member.name)}" if member.volume is not None else "memory"
+    return f"{member.name} ({where}" + (f", revision {member.endpoint.revision})" if member.endpoint else ")")
+
+
+def _backup(view: View) -> str:
+    last = view.snapshot.status.get("backups", {}).get("lastGood") or {}
+    good = max(view.snapshot.backups, key=_time, default=None)
+    if good is not None and _time(good):
+        status = good["status"]
+        return f"Newest backup: {good['metadata']['name']} of {status['time']}, revision {status.get('revision', 'unknown')}."
+    if last.get("location"):
+        return f"Newest backup: {last['location']} of {last.get('time')}, revision {last.get('revision', 'unknown')}."
+    if view.cluster.store is not None:
+        folder = view.cluster.store.location(view.cluster.key.namespace, view.cluster.key.name)
+        return f"No EtcdBackup is known; {folder} may hold some."
+    return "No backup is known."
+
+
+def _advice(view: View, alive: list[Member]) -> str:
+    """Nothing is ever chosen without being told to, and nothing where it is not clear what is best."""
+    cluster, page = view.cluster, "docs/etcd/quorum-lost.md"
+    if cluster.storage.memory:
+        return f"Nothing is changed: make a new EtcdCluster from a backup, see {page}"
+    under_way = view.snapshot.progress
+    if under_way is not None and not under_way.done and under_way.kind != "Bootstrap":
+        kept = ", ".join(volume_name(m.name) for m in view.snapshot.retired if m.volume is not None) or "none"
+        return (
+            f"A restore was not done yet ({under_way.phase}); volumes of before that are still there: {kept}. Nothing is changed"
+        )
+    silent = [m.name for m in alive]
+    if silent and not any(m.endpoint for m in alive):
+        return (
+            f"Nothing is changed: {', '.join(silent)} can't answer without a quorum, and may have more than any backup. To go "
+            f"on from a backup all the same, make an EtcdRestore with spec.confirm {cluster.key.name}, see {page}"
+        )
+    if choose(view) is None:
+        return f"Nothing is changed: there is nothing to begin anew from. Restore a backup from elsewhere, see {page}"
+    best = "the survivor with the highest revision" if alive else "the newest backup"
+    if cluster.recovery == "automatic":
+        return f"{_failed(view)}Recovery from {best} is tried again"
+    patch = '{"spec":{"recovery":"automatic"}}'
+    command = f"kubectl patch {ETCD_CLUSTER.plural} {cluster.key.name} -n {cluster.key.namespace} --type merge -p '{patch}'"
+    return f"Nothing is changed. To begin anew from {best}: {command} (see {page})"
+
+
+def _failed(view: View) -> str:
+    last = view.snapshot.progress
+    return f"Recovery failed: {last.message}. " if last is not None and last.kind == "Recovery" and last.phase == "Failed" else ""

@@ -1,0 +1,1 @@
+"""Restores: which backup a reference means, and the controller of EtcdRestore."""

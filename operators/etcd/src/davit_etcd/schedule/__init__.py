@@ -1,0 +1,1 @@
+"""EtcdBackupSchedule: EtcdBackups at set times."""
