@@ -40,6 +40,8 @@ WINDOW = 60
 SETTLE = 30
 """Seconds after which the memory of a fresh process is read."""
 LONG = 900.0
+REST = 5.0
+"""Seconds over which an operator must do next to nothing before edits are timed."""
 
 
 class Operator(Protocol):
@@ -122,7 +124,8 @@ def sides(bench: Bench) -> Iterator[tuple[Side, Side]]:
     finally:
         peer.remove()
         ours.scale(1, wait=False)
-        release.install(helm, settings)
+        # Not by leaving it out: an upgrade without any values keeps those of the last.
+        release.install(helm, settings, {"prometheus.instanceSelector": ""})
 
 
 def _user(namespace: str, account: str) -> str:
@@ -207,6 +210,7 @@ def edits(bench: Bench, side: Side, prometheus: Prometheus, count: int) -> list[
     """Several edits, fewer where each takes minutes."""
     times = bench.repeat * (3 if side.name == OURS else 1)
     found = []
+    rest(side)
     for turn in range(times):
         found.append(edit(prometheus, turn % count))
         print(
@@ -215,6 +219,17 @@ def edits(bench: Bench, side: Side, prometheus: Prometheus, count: int) -> list[
         )
         pass_time(2)
     return found
+
+
+def rest(side: Side) -> None:
+    """Wait until the operator has done with what was made before, statuses included: it uses less than a tenth of a core."""
+    seen: list[float] = []
+
+    def used() -> float:
+        seen.append(side.usage()[1])
+        return seen[-1] - seen[-2] if len(seen) > 1 else float("inf")
+
+    until(f"{side.name} rests", used, lambda seconds: seconds < REST / 10, deadline=LONG, every=REST)
 
 
 def memory(side: Side) -> float:
@@ -389,6 +404,7 @@ def create_fleet(side: Side, bench: Bench, box: Sandbox, count: int) -> float:
     """Seconds until each has its pod."""
     start = time.monotonic()
     version = bench.settings.prometheus[1]
+    side.prometheus(box, version).allow(box.namespace)
     placed = {key: value for key, value in pretend.placed().items() if key != "storage"}
 
     def make(number: int) -> None:

@@ -9,8 +9,10 @@ import pytest
 from e2e.support import kubectl
 from e2e.support.alertmanager import Alertmanager
 from e2e.support.installation import Installation
+from e2e.support.kinds import ALERTMANAGER, PROMETHEUS
+from e2e.support.kube import Json, Kube
 from e2e.support.kubectl import Kubectl
-from e2e.support.prometheus import Prometheus
+from e2e.support.prometheus import PROMETHEUS_AGENT, Prometheus
 from e2e.support.sandbox import Sandbox
 from e2e.support.settings import Settings
 from e2e.support.witness import Witness
@@ -35,6 +37,24 @@ def alertmanager(sandbox: Sandbox, settings: Settings, operators: dict[str, Inst
     """An Alertmanager of the newer version named `main`, not made yet."""
     present(operators, "alertmanager")
     return Alertmanager(sandbox, settings.alertmanager[1])
+
+
+@pytest.fixture
+def nobody_takes_all(kube: Kube) -> None:
+    """For tests of what nobody selects: the reason is told only of what no other of the cluster takes either."""
+    found = [
+        f"{kind.kind} {one['metadata']['namespace']}/{one['metadata']['name']}"
+        for kind in (PROMETHEUS, PROMETHEUS_AGENT, ALERTMANAGER)
+        for one in kube.all(kind)
+        if takes_all(one["spec"])
+    ]
+    assert not found, f"these take the objects of every namespace, so nothing goes unselected here: {found}"
+
+
+def takes_all(spec: Json) -> bool:
+    """Whether both selectors of a kind, of labels and of namespaces, are there and leave none out."""
+    empty = {key for key, value in spec.items() if key.endswith("Selector") and value is not None and not any(value.values())}
+    return any(key.replace("NamespaceSelector", "Selector") in empty for key in empty if key.endswith("NamespaceSelector"))
 
 
 @pytest.fixture

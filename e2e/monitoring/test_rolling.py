@@ -9,6 +9,7 @@ from e2e.support import monitors
 from e2e.support import prometheus as prom
 from e2e.support.kinds import PDB, SERVICE
 from e2e.support.kube import Json, pod_ready
+from e2e.support.process import Process
 from e2e.support.prometheus import Prometheus
 from e2e.support.settings import Settings
 from e2e.support.witness import Witness
@@ -19,6 +20,11 @@ GAP = 3.5
 CLAIM: Json = {"volumeClaimTemplate": {"spec": {"resources": {"requests": {"storage": "1Gi"}}}}}
 
 
+def claim(*modes: str) -> Json:
+    """CLAIM with access modes."""
+    return {"volumeClaimTemplate": {"spec": {**CLAIM["volumeClaimTemplate"]["spec"], "accessModes": list(modes)}}}
+
+
 def samples(prometheus: Prometheus, begin: float) -> list[float]:
     """The times of all samples of the witness since then, of all replicas together."""
     found: set[float] = set()
@@ -27,6 +33,11 @@ def samples(prometheus: Prometheus, begin: float) -> list[float]:
         for series in prom.query(process, f"witness_up[{now - begin:.0f}s]"):
             found |= {float(at) for at, _ in series["values"]}
     return sorted(found)
+
+
+def last(process: Process) -> float:
+    """The time of a process' last sample of the witness."""
+    return max((float(series["value"][1]) for series in prom.query(process, "timestamp(witness_up)")), default=0.0)
 
 
 def longest(times: list[float]) -> float:
@@ -65,25 +76,40 @@ def test_pair_is_updated_with_no_gap_in_the_union(prometheus: Prometheus, witnes
 
 
 def test_volume_template_is_changed_without_all_pods_down(prometheus: Prometheus, witness: Witness) -> None:
-    """What can't be changed in a StatefulSet: it is made anew above its pods, which stay or are replaced one at a time."""
+    """What can't be changed in a StatefulSet: it is made anew above its pods, which stay."""
     box = prometheus.sandbox
     job = monitors.service_monitor(box, "m")
     prometheus.create(replicas=2, storage=CLAIM)
     prometheus.until_all("both scrape", lambda one: any(t["health"] == "up" for t in prom.targets(one, job)), count=2)
-    begin, claims = time.time(), prometheus.claims()
+    begin, claims, pods = time.time(), prometheus.claims(), prometheus.uids()
     old = prometheus.stateful_sets()[0]["metadata"]["uid"]
-    spec = CLAIM["volumeClaimTemplate"]["spec"]
-    prometheus.edit(storage={"volumeClaimTemplate": {"spec": {**spec, "accessModes": ["ReadWriteOnce", "ReadWriteOncePod"]}}})
+    prometheus.edit(storage=claim("ReadWriteOnce", "ReadOnlyMany"))
     prometheus.until(
         "the StatefulSet is another",
         prometheus.stateful_sets,
         lambda found: len(found) == 1 and found[0]["metadata"]["uid"] != old,
         60,
     )
-    prometheus.wait_live(180)
-    prometheus.until_all("both scrape", lambda one: any(t["health"] == "up" for t in prom.targets(one, job)), count=2)
+    prometheus.wait_live()
+    remade = time.time()
+    prometheus.until_all("both have scraped since", lambda one: last(one) > remade + INTERVAL, count=2)
     assert longest(samples(prometheus, begin)) < GAP
     assert prometheus.claims() == claims
+    assert prometheus.uids() == pods
+
+
+def test_volume_template_that_is_refused_leaves_the_stateful_set(prometheus: Prometheus) -> None:
+    """What the API server would not take is said; until then the pods keep whoever makes them anew."""
+    prometheus.create(storage=CLAIM)
+    (before,) = prometheus.stateful_sets()
+    prometheus.edit(storage=claim("ReadWriteOnce", "ReadWriteOncePod"))
+    said = prometheus.wait_condition("Ready", "False", "Rejected")
+    assert "accessModes: Forbidden" in said["message"]
+    (found,) = prometheus.stateful_sets()
+    assert found["metadata"]["uid"] == before["metadata"]["uid"]
+    prometheus.delete_pod("prometheus-main-0")
+    prometheus.edit(storage={"volumeClaimTemplate": {"spec": {"accessModes": None}}})
+    prometheus.wait_live()
 
 
 def test_pair_comes_with_services_and_budget(prometheus: Prometheus) -> None:

@@ -46,6 +46,19 @@ def upstreams(prometheus: Prometheus) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def divided(restored_operators: dict[str, Installation], helm: Helm, settings: Settings) -> Iterator[dict[str, Installation]]:
+    """Ours looks after Prometheuses with the label operator=davit only."""
+    if settings.mode == "installed":
+        pytest.skip("DAVIT_E2E_OPERATOR=installed: the release is not ours to change")
+    field = "prometheus.instanceSelector"
+    release.install(helm, settings, {field: "operator=davit"})
+    restored_operators["prometheus"].wait_ready()
+    yield restored_operators
+    # Not by leaving it out: an upgrade without any values keeps those of the last.
+    release.install(helm, settings, {field: ""})
+
+
 def containers(prometheus: Prometheus | Alertmanager) -> set[str]:
     """The names of the containers in its pods."""
     return {one["name"] for pod in prometheus.pods().values() for one in pod["spec"]["containers"]}
@@ -89,7 +102,7 @@ def test_adopts_what_prometheus_operator_made_and_keeps_the_data(
 
     prometheus.until("pods without a reloader", taken_over, seconds=300)
     prometheus.until("two serve", lambda: len(prometheus.processes()), lambda count: count == 2, 120)
-    prometheus.wait_live()
+    prometheus.wait_live(upstream=True)
     box.note(f"a pair of prometheus-operator's taken over in {time.monotonic() - begun:.0f} s")
     assert len(before) == 2
     assert prometheus.claims() == before
@@ -124,7 +137,7 @@ def test_adopts_an_alertmanager_with_its_silences(
     peer.scale(0)
     restored_operators["alertmanager"].start()
     alertmanager.until("pods without a reloader", lambda: containers(alertmanager) == {"alertmanager"}, seconds=300)
-    alertmanager.wait_live(180)
+    alertmanager.wait_live(180, upstream=True)
     alertmanager.wait_cluster(3)
     assert alertmanager.claims() == before
     assert all(number in am.silences(one) for one in alertmanager.processes())
@@ -132,19 +145,10 @@ def test_adopts_an_alertmanager_with_its_silences(
 
 
 def test_two_operators_side_by_side_by_instance_selector(
-    prometheus: Prometheus,
-    witness: Witness,
-    peer: Peer,
-    restored_operators: dict[str, Installation],
-    helm: Helm,
-    settings: Settings,
+    prometheus: Prometheus, witness: Witness, peer: Peer, divided: dict[str, Installation]
 ) -> None:
     """Each leaves the other's alone, both scrape by the same monitors, and a label moves one over with its data."""
-    if settings.mode == "installed":
-        pytest.skip("DAVIT_E2E_OPERATOR=installed: the release is not ours to change")
     box = prometheus.sandbox
-    release.install(helm, settings, {"prometheus.instanceSelector": "operator=davit"})
-    restored_operators["prometheus"].wait_ready()
     peer.install(f"--namespaces={box.namespace}", "--prometheus-instance-selector=operator!=davit")
     job = monitors.service_monitor(box, "m")
     ours = Prometheus(box, prometheus.version, "ours")

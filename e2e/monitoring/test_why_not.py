@@ -31,7 +31,7 @@ def saying(*words: str) -> Callable[[Json], bool]:
 
 
 @pytest.mark.ci
-def test_label_that_differs_is_named(prometheus: Prometheus) -> None:
+def test_label_that_differs_is_named(prometheus: Prometheus, nobody_takes_all: None) -> None:
     """Not selected: the selector's field, the label, and what it is instead; a corrected label is taken at once."""
     box = prometheus.sandbox
     prometheus.create(serviceMonitorSelector=TEAM, ruleSelector=TEAM)
@@ -48,7 +48,7 @@ def test_label_that_differs_is_named(prometheus: Prometheus) -> None:
     monitors.wait_status(box, SERVICE_MONITOR, "wrong", "is taken", selected_by(box, "main"))
 
 
-def test_selector_that_is_not_set_is_named(prometheus: Prometheus) -> None:
+def test_selector_that_is_not_set_is_named(prometheus: Prometheus, nobody_takes_all: None) -> None:
     """Without a selector nothing is selected: the status says so, and the remedy."""
     box = prometheus.sandbox
     prometheus.create(serviceMonitorSelector=None)
@@ -56,7 +56,7 @@ def test_selector_that_is_not_set_is_named(prometheus: Prometheus) -> None:
     monitors.wait_status(box, SERVICE_MONITOR, "m", "says why", saying("spec.serviceMonitorSelector is not set", "{}"))
 
 
-def test_namespace_that_differs_is_named(prometheus: Prometheus) -> None:
+def test_namespace_that_differs_is_named(prometheus: Prometheus, nobody_takes_all: None) -> None:
     """In another namespace: without a selector of namespaces, and with one that does not match."""
     box = prometheus.sandbox
     other = monitors.further_namespace(box, "other", tenant="b")
@@ -124,7 +124,7 @@ def test_every_prometheus_that_takes_it_is_listed(prometheus: Prometheus) -> Non
 
 
 @pytest.mark.ci
-def test_alertmanager_config_that_nobody_takes(alertmanager: Alertmanager) -> None:
+def test_alertmanager_config_that_nobody_takes(alertmanager: Alertmanager, nobody_takes_all: None) -> None:
     """Which label differs; a corrected label is taken."""
     box = alertmanager.sandbox
     alertmanager.create(alertmanagerConfigSelector=TEAM)

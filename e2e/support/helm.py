@@ -58,8 +58,8 @@ class Helm:
         timeout: float = 300.0,
         extra: Sequence[str] = (),
     ) -> str:
-        """`helm upgrade --install`; values go through --set-json, so that types survive."""
-        argv = ["upgrade", "--install", release, str(chart), "--namespace", namespace, "--create-namespace"]
+        """`helm upgrade --install` with these values and none of before; through --set-json, so that types survive."""
+        argv = ["upgrade", "--install", release, str(chart), "--namespace", namespace, "--create-namespace", "--reset-values"]
         argv += [word for path in files for word in ("--values", str(path))]
         argv += [word for key, value in (values or {}).items() for word in ("--set-json", f"{key}={json.dumps(value)}")]
         argv += ["--wait", "--timeout", f"{timeout:.0f}s"] if wait else []

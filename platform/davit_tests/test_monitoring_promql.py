@@ -27,7 +27,16 @@ expressions = st.recursive(
             lambda one, how, two: f"{one} {how} {two}",
             below,
             st.sampled_from(
-                ["+", "> bool", "and on (ns)", "* on(a) group_left(ns)", "unless", "/ ignoring (b) group_right ()", "== ", "atan2"]
+                [
+                    "+",
+                    "> bool",
+                    "and on (ns)",
+                    "* on(a) group_left(ns)",
+                    "unless",
+                    "/ ignoring (b) group_right ()",
+                    "== ",
+                    "atan2",
+                ]
             ),
             below,
         ),

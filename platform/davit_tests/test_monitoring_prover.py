@@ -1,21 +1,27 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import pytest
 from davit.errors import Blocked, Transient
 from davit.kube.exec import Done
 from davit.kube.kinds import DEPLOYMENT, POD
-from davit.model import Key
-from davit.monitoring.prover import NotReady, Prover
+from davit.model import Key, Kind, Manifest
+from davit.monitoring.prover import NotReady, Prover, Unanswered
 from davit.testing.fake_client import FakeClient
 from davit.testing.restricted import violations
 
 IMAGE, OTHER = "prometheus:v3", "prometheus:v2"
 
 
+IDLE = ("promtool", "check", "rules", "/dev/stdin")
+
+
 class Executor(FakeClient):
-    """Runs what the test says."""
+    """Runs what the test says; `harm` is what it does with a document of that content, over and over."""
+
+    harm: Mapping[bytes, Exception] = MappingProxyType({})
 
     def __init__(self) -> None:
         super().__init__("davit-prometheus-operator")
@@ -24,13 +30,15 @@ class Executor(FakeClient):
 
     async def exec(self, pod: Key, container: str, argv: Sequence[str], *, stdin: bytes, patience: float) -> Done:
         self.ran.append((pod, container, tuple(argv), stdin))
+        if stdin in self.harm:
+            raise self.harm[stdin]
         if isinstance(self.done, Exception):
             raise self.done
         return self.done
 
 
 def prover(client: Executor, deployment: str = "") -> Prover:
-    return Prover(client, "davit-prometheus-operator", "home", deployment, ("promtool", "check", "rules", "/dev/stdin"))
+    return Prover(client, "davit-prometheus-operator", "home", deployment, IDLE, recovery=0.0, pause=0.0)
 
 
 def start(client: Executor, *, running: bool = True, name: str = "p") -> None:
@@ -114,17 +122,73 @@ async def test_an_image_without_the_checker_is_named() -> None:
 async def test_a_pod_that_went_is_replaced_by_the_next() -> None:
     client, found = await ready()
     assert await judged(found) is None
-    client.done = Transient("HTTP 404")
-    with pytest.raises(NotReady):
-        await judged(found)
-    client.done = Done(0, "", "")
     for kind, key in [place for place in client.objects if place[0] == POD]:
         client.remove(kind, key)
-    with pytest.raises(NotReady):
+    client.done = Transient("HTTP 404")
+    with pytest.raises(NotReady) as caught:
         await judged(found)
+    assert not isinstance(caught.value, Unanswered)
+    client.done = Done(0, "", "")
     start(client, name="q")
     assert await judged(found) is None
     assert client.ran[-1][0].name.endswith("-q")
+
+
+class Renewing(Executor):
+    """Runs the pod of a prover as soon as it is made, and ends it with its Deployment."""
+
+    async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "") -> Manifest:
+        made = await super().apply(kind, manifest, subresource=subresource)
+        start(self, name=f"p{len(self.writes)}")
+        return made
+
+    async def delete(self, kind: Kind, key: Key, *, uid: str, grace_seconds: int | None = None, orphan: bool = False) -> bool:
+        for place in [place for place in self.objects if place[0] == POD and place[1].name.startswith(key.name)]:
+            self.remove(*place)
+        return await super().delete(kind, key, uid=uid, grace_seconds=grace_seconds, orphan=orphan)
+
+
+@pytest.mark.parametrize("how", [Transient("TimeoutError"), Transient("broken off")])
+async def test_a_document_with_which_the_checker_comes_to_no_end_is_a_bad_one(how: Transient) -> None:
+    client = Renewing()
+    found = prover(client)
+    found.recovery = 60.0
+    with pytest.raises(NotReady):
+        await judged(found)
+    client.harm = {b"document": how}
+    assert "comes to no end" in str(await judged(found))
+    # Asked twice; what it may have left running went with its pod.
+    assert [stdin for *_, stdin in client.ran] == [b"document", b"", b"document", b""]
+    assert [write.verb for write in client.writes] == ["apply", "delete", "apply"]
+    assert await found.judge(IMAGE, IDLE, b"other") is None
+
+
+async def test_what_breaks_off_once_is_asked_again() -> None:
+    client, found = await ready()
+
+    class Once(dict[bytes, Exception]):
+        def __getitem__(self, key: bytes) -> Exception:
+            return self.pop(key)
+
+    client.harm = Once({b"document": Transient("broken off")})
+    assert await judged(found) is None
+    assert [write.verb for write in client.writes] == ["apply"]
+
+
+async def test_a_prover_that_stays_away_after_a_document_makes_it_suspicious() -> None:
+    client, found = await ready()
+    assert await found.judge(IMAGE, IDLE, b"other") is None
+    client.done = Transient("the container is not running")
+    with pytest.raises(Unanswered):
+        await judged(found)
+
+
+async def test_where_nothing_was_ever_answered_no_document_is_suspicious() -> None:
+    client, found = await ready()
+    client.done = Transient("HTTP 500")
+    with pytest.raises(NotReady) as caught:
+        await judged(found)
+    assert not isinstance(caught.value, Unanswered)
 
 
 async def test_a_prover_that_somebody_deletes_is_made_anew() -> None:

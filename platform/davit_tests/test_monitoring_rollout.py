@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from davit.monitoring.rollout import counts, growth, guards, listed, unchangeable, why_not_running
+from davit.monitoring.rollout import counts, growth, guards, listed, unchangeable, why_not_running, with_dropped
 
 
 def stateful_set(size: str = "1Gi", **spec: Any) -> dict[str, Any]:
@@ -27,6 +27,21 @@ def stateful_set(size: str = "1Gi", **spec: Any) -> dict[str, Any]:
 )
 def test_what_can_not_be_changed_is_told(wanted: dict[str, Any], why: str) -> None:
     assert unchangeable(wanted, stateful_set()) == why
+
+
+def test_an_amount_that_the_api_server_drops_is_no_drift() -> None:
+    def live(amount: int | None = None, *, applied: bool = True) -> dict[str, Any]:
+        rolling = {"partition": 0} if amount is None else {"maxUnavailable": amount}
+        fields: dict[str, Any] = {"f:rollingUpdate": {"f:maxUnavailable": {}}} if applied else {"f:type": {}}
+        entry = {"manager": "m", "operation": "Apply", "fieldsV1": {"f:spec": {"f:updateStrategy": fields}}}
+        found = stateful_set(updateStrategy={"type": "RollingUpdate", "rollingUpdate": rolling})
+        return {**found, "metadata": {**found["metadata"], "managedFields": [entry]}}
+
+    dropped = with_dropped(live(), 2)
+    assert dropped["spec"]["updateStrategy"] == {"type": "RollingUpdate", "rollingUpdate": {"partition": 0, "maxUnavailable": 2}}
+    assert {**dropped, "spec": 0} == {**live(), "spec": 0}
+    for one, wanted in ((live(), None), (live(1), 2), (live(applied=False), 2), (stateful_set(), 2)):
+        assert with_dropped(one, wanted) == one
 
 
 def test_only_smaller_volumes_of_the_set_grow() -> None:

@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import yaml
-from davit.errors import Transient
+from davit.errors import Rejected, Transient
+from davit.kube.failures import Conflict
 from davit.kube.kinds import CONFIG_MAP, NAMESPACE, POD, SECRET, STATEFUL_SET
 from davit.model import Key, Kind, Manifest
 from davit.monitoring.live import Pace, Refused
 from davit.monitoring.prover import NotReady
 from davit.monitoring.sources import Sources
 from davit.reconcile import Reconciler
+from davit.routing import own_key
 from davit.testing.fake_client import FakeClient, Write
 from davit_alertmanager.actions import Actor
 from davit_alertmanager.api.v1 import ALERTMANAGER
@@ -24,9 +26,9 @@ from davit_alertmanager.draft import Drafter
 from davit_alertmanager.edition import loaded
 from davit_alertmanager.inventory import Inventory, Memory
 from davit_alertmanager.judge import CHECK, Judge
-from davit_alertmanager.model import CONFIG_FILE
+from davit_alertmanager.model import CONFIG_FILE, OPERATOR
 from davit_alertmanager.observe import Observer
-from davit_alertmanager.operator import OPERATOR, AlertmanagerOperator, Passes
+from davit_alertmanager.operator import AlertmanagerOperator, Passes
 from davit_alertmanager.snapshot import Seen
 
 from davit_alertmanager_tests.world import HOME, alertmanager
@@ -104,12 +106,34 @@ class Alertmanagers(AlertmanagerClient):
         return found
 
 
+class Api(FakeClient):
+    """Tells a name that is taken from other trouble; refuses the StatefulSets in which `refused` stands.
+
+    Drops rollingUpdate, as a server without that feature does.
+    """
+
+    refused: str = ""
+
+    async def create(self, kind: Kind, manifest: Manifest) -> Manifest:
+        if self.refused and kind == STATEFUL_SET and self.refused in str(manifest):
+            raise Rejected(f"{self.refused} is not taken")
+        if (kind, own_key(manifest)) in self.objects:
+            raise Conflict("it already exists")
+        return await super().create(kind, manifest)
+
+    async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "") -> Manifest:
+        made = await super().apply(kind, manifest, subresource=subresource)
+        if kind == STATEFUL_SET and not subresource:
+            self.objects[kind, own_key(manifest)]["spec"]["updateStrategy"].pop("rollingUpdate", None)
+        return made
+
+
 class Cluster:
     """Everything that a pass needs; `run` is one pass of the Alertmanager and of every AlertmanagerConfig."""
 
-    def __init__(self, *documents: Manifest, client: FakeClient | None = None, **spec: Any) -> None:
+    def __init__(self, *documents: Manifest, client: Api | None = None, **spec: Any) -> None:
         self.now = 1000.0
-        self.client = client or FakeClient(OPERATOR)
+        self.client = client or Api(OPERATOR)
         self.checker = Checker()
         self.alertmanagers = Alertmanagers(self.client)
         self.woken: list[tuple[Kind, Key]] = []

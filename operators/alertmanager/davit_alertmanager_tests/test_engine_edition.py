@@ -53,6 +53,7 @@ def test_the_digest_tells_text_files_and_assets_apart() -> None:
     ]
     assert len({one.digest for one in editions}) == len(editions)
     assert edition(text).digest == edition(text).digest
+    assert edition(text, salt="a").digest != edition(text, salt="b").digest
 
 
 def test_the_loaded_configuration_shows_the_digest_in_its_templates_only() -> None:

@@ -11,12 +11,14 @@ import pytest
 from davit.errors import Blocked
 from davit.kube.kinds import NETWORK_POLICY, POD, POD_DISRUPTION_BUDGET, SECRET, SERVICE, STATEFUL_SET
 from davit.model import Key
-from davit.monitoring.prover import NotReady
+from davit.monitoring.prover import NotReady, Unanswered
+from davit.monitoring.refusals import SULK, Refusals
 from davit.status import verdict
 from davit_alertmanager.api.v1 import ALERTMANAGER
 from davit_alertmanager.api.v1alpha1 import ALERTMANAGER_CONFIG
+from davit_alertmanager.bindings import binding_status
 from davit_alertmanager.model import CONFIG_FILE
-from davit_alertmanager.observe import PATIENCE, SULK
+from davit_alertmanager.observe import PATIENCE
 
 from davit_alertmanager_tests.engine_world import BASE, GENERATED, MAIN, Cluster, generated, not_ready, team, webhook
 from davit_alertmanager_tests.world import HOME, alertmanager, base_secret, config, secret
@@ -141,6 +143,13 @@ async def test_new_selectors_take_others_and_tell_them_all() -> None:
     assert "bindings" not in status
     assert "label team must be 'a', it is missing" in status["selection"][0]
     assert cluster.config_status("one")["bindings"][0]["accepted"] is True
+
+
+async def test_who_is_nearest_of_those_that_do_not_take_it_is_told_first() -> None:
+    refusals = {Key(namespace, "main"): "no" for namespace in ("a", "b", "c", "shop", "z")}
+    found = binding_status(config(**team()), [], refusals, now=0.0)
+    assert found["selection"][:2] == ["Alertmanager shop/main: no", "Alertmanager a/main: no"]
+    assert found["conditions"][0]["message"].startswith("Alertmanager shop/main: no;")
 
 
 async def test_a_namespace_that_is_not_selected_is_named() -> None:
@@ -272,6 +281,22 @@ async def test_a_restart_without_a_prover_holds_nothing_up_and_writes_nothing() 
     assert cluster.writes() == []
 
 
+async def test_what_takes_the_prover_away_is_never_published_unproved() -> None:
+    cluster = Cluster(base_secret(BASE))
+    await cluster.settle()
+    cluster.checker.error = Unanswered("the prover broke off")
+    cluster.put(base_secret(BASE.replace("all", "other")))
+    await cluster.run()
+    cluster.checker.error = not_ready()
+    cluster.now += 3 * PATIENCE
+    await cluster.run()
+    assert cluster.receivers() == ["all"]
+    assert cluster.condition("ConfigLive")["reason"] == "Held"
+    cluster.checker.error = None
+    await cluster.run()
+    assert cluster.receivers() == ["other"]
+
+
 async def test_a_change_waits_for_the_prover_and_then_goes_unchecked() -> None:
     cluster = Cluster(base_secret(BASE))
     await cluster.settle()
@@ -365,7 +390,7 @@ async def test_a_refused_one_is_tried_again_ever_later() -> None:
     cluster.alertmanagers.refuses = lambda text: None
     await cluster.run()
     assert cluster.receivers() == ["other"]
-    assert cluster.memory.refused == {}
+    assert cluster.memory.refused == Refusals()
 
 
 async def test_a_restarted_operator_still_knows_the_last_good_one() -> None:
@@ -499,6 +524,37 @@ async def test_a_claim_that_grows_comes_before_a_process_that_does_not_answer() 
     await cluster.run()
     assert "delete StatefulSet" in kinds(cluster)
     assert any(one.reason == "Recreating" for one in cluster.client.events)
+
+
+async def test_a_stateful_set_stays_when_the_api_server_would_not_take_its_successor() -> None:
+    cluster = Cluster(base_secret(BASE))
+    await cluster.settle()
+    uid = cluster.client.objects[STATEFUL_SET, SET]["metadata"]["uid"]
+    cluster.client.refused = "OrderedReady"
+    cluster.put(alertmanager(podManagementPolicy="OrderedReady"))
+    await cluster.run()
+    assert cluster.client.objects[STATEFUL_SET, SET]["metadata"]["uid"] == uid
+    assert cluster.condition("Ready")["reason"] == "Rejected"
+
+
+async def test_what_the_api_server_drops_is_not_applied_for_ever() -> None:
+    cluster = Cluster(base_secret(BASE), updateStrategy={"rollingUpdate": {"maxUnavailable": 2}})
+    await cluster.settle()
+    assert "rollingUpdate" not in cluster.client.objects[STATEFUL_SET, SET]["spec"]["updateStrategy"]
+    cluster.writes()
+    await cluster.run()
+    assert [one for one in kinds(cluster) if "StatefulSet" in one] == []
+
+
+async def test_a_digest_tells_nobody_what_it_is_of() -> None:
+    clusters = [Cluster(base_secret(BASE)) for _ in range(2)]
+    for cluster in clusters:
+        await cluster.settle()
+    one, other = (cluster.status()["config"]["digest"] for cluster in clusters)
+    assert one != other
+    clusters[0].restart()
+    await clusters[0].settle()
+    assert clusters[0].status()["config"]["digest"] == one
 
 
 async def test_pods_of_prometheus_operator_go_on_until_our_files_are_there(caplog: pytest.LogCaptureFixture) -> None:

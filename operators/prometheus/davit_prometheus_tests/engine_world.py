@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
-from davit.errors import Blocked, Transient
+from davit.errors import Blocked, Rejected, Transient
+from davit.kube.failures import Conflict
 from davit.kube.kinds import CONFIG_MAP, NAMESPACE, POD, SECRET, STATEFUL_SET
 from davit.model import Key, Kind, Manifest
 from davit.monitoring.live import Refused
@@ -28,10 +29,10 @@ from davit_prometheus.client import PrometheusError
 from davit_prometheus.inventory import MAINS, MONITORS, Inventory
 from davit_prometheus.judge import Judge
 from davit_prometheus.manifests import CONFIG_DIR
-from davit_prometheus.model import RULES, TLS_ASSETS, Pool
+from davit_prometheus.model import OPERATOR, RULES, TLS_ASSETS, Pool
 from davit_prometheus.monitors import MonitorPasses
 from davit_prometheus.observe import Observer
-from davit_prometheus.operator import OPERATOR, Passes, PrometheusOperator
+from davit_prometheus.operator import Passes, PrometheusOperator
 from davit_prometheus.watch import watches
 from davit_tests import faketime
 
@@ -174,11 +175,33 @@ class Servers:
         return dict(self.found)
 
 
+class Api(FakeClient):
+    """Tells a name that is taken from other trouble; refuses the StatefulSets in which `refused` stands.
+
+    Drops rollingUpdate, as a server without that feature does.
+    """
+
+    refused: str = ""
+
+    async def create(self, kind: Kind, manifest: Manifest) -> Manifest:
+        if self.refused and kind == STATEFUL_SET and self.refused in str(manifest):
+            raise Rejected(f"{self.refused} is not taken")
+        if (kind, own_key(manifest)) in self.objects:
+            raise Conflict("it already exists")
+        return await super().create(kind, manifest)
+
+    async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "") -> Manifest:
+        made = await super().apply(kind, manifest, subresource=subresource)
+        if kind == STATEFUL_SET and not subresource:
+            self.objects[kind, own_key(manifest)]["spec"]["updateStrategy"].pop("rollingUpdate", None)
+        return made
+
+
 class World:
     """Everything of one operator process; `restart` forgets what it knew."""
 
-    def __init__(self, client: FakeClient | None = None, *, clock: Callable[[], float] = faketime.now) -> None:
-        self.client = client or FakeClient(OPERATOR)
+    def __init__(self, client: Api | None = None, *, clock: Callable[[], float] = faketime.now) -> None:
+        self.client = client or Api(OPERATOR)
         self.promtool = Promtool()
         self.servers = Servers(self._refresh)
         self.clock = clock

@@ -72,6 +72,14 @@ def test_the_digest_changes_if_and_only_if_the_content_does(names: list[str], da
     assert assemble(SCOPE, 0, TOP, {"ca": b"1"}, made).digest != first.digest
 
 
+def test_digests_and_names_of_files_depend_on_the_salt() -> None:
+    made = [job(f"j{number}", 100_000) for number in range(12)]
+    one, other = (assemble(SCOPE, 0, TOP, {}, made, salt=salt) for salt in ("a", "b"))
+    assert one.digest != other.digest
+    assert one.buckets
+    assert not {name for name, _ in one.buckets.values()} & {name for name, _ in other.buckets.values()}
+
+
 @given(NAMES.filter(lambda names: len(names) > 20), st.data())
 def test_an_edit_of_one_job_rewrites_one_file_beside_the_first(names: list[str], data: st.DataObject) -> None:
     made = [job(name, 100) for name in names]

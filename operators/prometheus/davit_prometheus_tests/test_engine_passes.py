@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from davit.errors import Transient
 from davit.kube.kinds import CONFIG_MAP, POD, SECRET, SERVICE, STATEFUL_SET
-from davit.model import Key
+from davit.model import Key, Manifest
 from davit.routing import Target
 from davit.status import verdict
 from davit.testing.fake_client import Crash
@@ -109,6 +111,15 @@ def test_a_restart_while_promtool_is_away_writes_nothing_for_what_is_left_out() 
         assert world.jobs() == ["serviceMonitor/shop/good/0"]
 
     settled(prometheus(), monitor("good"), monitor("bad", path="/BAD"))(scenario)
+
+
+def test_what_the_api_server_drops_is_not_applied_for_ever() -> None:
+    async def scenario(world: World) -> None:
+        assert "rollingUpdate" not in world.live(STATEFUL_SET, "prometheus-main")["spec"]["updateStrategy"]
+        await world.later()
+        assert [name for name in names(world) if "StatefulSet" in name] == []
+
+    settled(prometheus(updateStrategy={"rollingUpdate": {"maxUnavailable": 2}}), monitor())(scenario)
 
 
 def test_a_status_alone_wakes_no_prometheus() -> None:
@@ -339,6 +350,60 @@ def test_a_process_that_listens_on_localhost_only_is_left_alone() -> None:
     settled(prometheus(listenLocal=True), monitor())(scenario)
 
 
+def test_what_is_there_is_read_while_promtool_is_asked() -> None:
+    async def scenario(world: World) -> None:
+        asked = asyncio.Event()
+        judge, listed = world.promtool.judge, world.client.list
+
+        async def judging(*question: Any) -> str | None:
+            asked.set()
+            return await judge(*question)
+
+        async def reading(*args: Any, **more: Any) -> list[Manifest]:
+            async with asyncio.timeout(5):
+                await asked.wait()
+            return await listed(*args, **more)
+
+        world.promtool.judge, world.client.list = judging, reading  # type: ignore[method-assign, assignment]
+        world.put(monitor(generation=2, path="/other"))
+        await world.settle()
+        assert "/other" in world.process().config
+
+    settled(prometheus(), monitor())(scenario)
+
+
+def test_a_pass_that_can_not_read_what_is_there_writes_nothing() -> None:
+    async def scenario(world: World) -> None:
+        async def reading(*args: Any, **more: Any) -> list[Manifest]:
+            raise Transient("no answer")
+
+        listed, world.client.list = world.client.list, reading  # type: ignore[method-assign]
+        world.client.writes.clear()
+        world.put(monitor(generation=2, path="/other"))
+        await world.settle()
+        assert names(world) == []
+        assert isinstance(world.errors[MAIN], Transient)
+        world.client.list = listed  # type: ignore[method-assign]
+        await world.later(1.0)
+        assert "/other" in world.process().config
+
+    settled(prometheus(), monitor())(scenario)
+
+
+def test_a_digest_tells_nobody_what_it_is_of() -> None:
+    async def scenario(world: World) -> None:
+        digests = {world.main(name)["status"]["config"]["digest"] for name in ("main", "twin")}
+        assert len(digests) == 2
+        world.client.writes.clear()
+        world.restart()
+        await world.settle()
+        assert names(world) == []
+        assert {world.main(name)["status"]["config"]["digest"] for name in ("main", "twin")} == digests
+
+    same: dict[str, Any] = {"prometheusExternalLabelName": "", "replicaExternalLabelName": ""}
+    settled(prometheus(**same), prometheus("twin", **same), monitor())(scenario)
+
+
 def test_a_paused_prometheus_is_not_touched() -> None:
     async def scenario(world: World) -> None:
         world.put(monitor(generation=2, path="/other"))
@@ -366,6 +431,22 @@ def test_a_stateful_set_on_its_way_out_is_waited_for_and_made_anew() -> None:
         del world.client.objects[STATEFUL_SET, Key(SHOP, "prometheus-main")]
         await world.later(5.0)
         assert world.live(STATEFUL_SET, "prometheus-main")["spec"]["podManagementPolicy"] == "OrderedReady"
+
+    settled(prometheus(), monitor())(scenario)
+
+
+def test_a_stateful_set_stays_when_the_api_server_would_not_take_its_successor() -> None:
+    async def scenario(world: World) -> None:
+        uid = world.live(STATEFUL_SET, "prometheus-main")["metadata"]["uid"]
+        world.client.refused = "OrderedReady"
+        world.put(prometheus(podManagementPolicy="OrderedReady", generation=2))
+        await world.settle()
+        assert world.live(STATEFUL_SET, "prometheus-main")["metadata"]["uid"] == uid
+        assert condition(world.main(), "Ready") == ("False", "Rejected")
+        assert condition(world.main(), "Available") == ("True", "")
+        world.put(prometheus(generation=3))
+        await world.settle()
+        assert condition(world.main(), "Ready") == ("True", "AllLive")
 
     settled(prometheus(), monitor())(scenario)
 

@@ -6,8 +6,10 @@ import pytest
 from davit.errors import Blocked
 from davit.kube.kinds import CONFIG_MAP, SECRET
 from davit.model import Key
+from davit.monitoring.prover import Unanswered
 from davit_prometheus.api.monitors import SERVICE_MONITOR
 from davit_prometheus.api.rules import PROMETHEUS_RULE
+from davit_prometheus.observe import PATIENCE
 
 from davit_prometheus_tests.engine_world import AWAY, SHOP, World, condition, monitor, prometheus, rule, secret
 from davit_prometheus_tests.test_engine_passes import MAIN, names, play, settled
@@ -88,6 +90,30 @@ def test_a_change_waits_for_promtool_and_what_runs_stays() -> None:
         await world.later(1.0)
         assert "/other" in world.process().config
         assert condition(world.main(), "Ready") == ("True", "AllLive")
+
+    settled(prometheus(), monitor())(scenario)
+
+
+def test_what_takes_promtool_away_is_never_published_unproved() -> None:
+    async def scenario(world: World) -> None:
+        world.promtool.away = Unanswered("the prover broke off")
+        world.put(monitor(generation=2, path="/other"))
+        await world.settle()
+        world.promtool.away = AWAY
+        for _ in range(3):
+            await world.later(PATIENCE)
+        assert "/other" not in world.file()
+        assert condition(world.main(), "ConfigLive") == ("False", "Held")
+        world.promtool.away = None
+        await world.later(1.0)
+        assert "/other" in world.process().config
+        # The next time that it is just away counts anew.
+        world.promtool.away = AWAY
+        world.put(monitor(generation=3, path="/third"))
+        await world.settle()
+        for _ in range(2):
+            await world.later(PATIENCE)
+        assert "/third" in world.file()
 
     settled(prometheus(), monitor())(scenario)
 

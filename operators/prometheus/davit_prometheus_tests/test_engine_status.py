@@ -179,6 +179,13 @@ def test_who_does_not_take_it_is_told_only_while_nobody_does() -> None:
     assert "selection" not in bound([use(GOOD)], refusals)["status"]
 
 
+def test_who_is_nearest_of_those_that_do_not_take_it_is_told_first() -> None:
+    others = {f"Prometheus {namespace}/main": "no" for namespace in ("a", "b", "c", "shop-2", "z")}
+    found = bound([], {**others, "Prometheus shop/main": "why", "PrometheusAgent shop/edge": "so"})["status"]
+    assert found["selection"][:3] == ["Prometheus shop/main: why", "PrometheusAgent shop/edge: so", "Prometheus a/main: no"]
+    assert found["conditions"][0]["message"].startswith("Prometheus shop/main: why; PrometheusAgent shop/edge: so;")
+
+
 class Told:
     """One monitor and its passes, with a clock."""
 

@@ -9,22 +9,20 @@ from dataclasses import dataclass, field
 
 from davit.errors import Blocked
 from davit.kube.client import Client
-from davit.kube.kinds import PERSISTENT_VOLUME_CLAIM, STATEFUL_SET
+from davit.kube.kinds import PERSISTENT_VOLUME_CLAIM
 from davit.model import Action, Key
 from davit.monitoring.live import Pace, Refused, make_live
+from davit.monitoring.renewal import orphan
 from davit.monitoring.rollout import Expand, Orphan
 
 from davit_alertmanager import metrics
 from davit_alertmanager.client import AlertmanagerClient
 from davit_alertmanager.commands import MakeLive
-from davit_alertmanager.inventory import Memory, Refusal
+from davit_alertmanager.inventory import Memory
 from davit_alertmanager.model import Instance
 from davit_alertmanager.observe import Observer
 from davit_alertmanager.snapshot import Live, Pod
 from davit_alertmanager.status import REFUSED
-
-REMEMBERED = 20
-"""Refused editions that are kept."""
 
 
 @dataclass(slots=True)
@@ -43,8 +41,8 @@ class Actor:
         match action:
             case MakeLive():
                 await self._make_live(action, memory)
-            case Orphan(name=name, uid=uid):
-                await self.kube.delete(STATEFUL_SET, Key(namespace, name), uid=uid, orphan=True)
+            case Orphan():
+                await orphan(self.kube, namespace, action)
             case Expand(claim=claim, size=size):
                 operations = [{"op": "replace", "path": "/spec/resources/requests/storage", "value": size}]
                 await self.kube.patch(PERSISTENT_VOLUME_CLAIM, Key(namespace, claim), operations)
@@ -57,19 +55,13 @@ class Actor:
         errors = [result for result in results if isinstance(result, BaseException)]
         for error in errors:
             if isinstance(error, Refused):
-                self._remember(memory, action.edition.digest, str(error))
+                memory.refused.add(action.edition.digest, str(error), self.clock())
                 raise Blocked(REFUSED, f"the processes refuse the configuration: {error}", retry_after=1.0)
         for error in errors:
             raise error
-        memory.refused.pop(action.edition.digest, None)
+        memory.refused.forget(action.edition.digest)
         memory.is_live = True
         metrics.LIVE_SECONDS.observe(self.clock() - began)
-
-    def _remember(self, memory: Memory, digest: str, said: str) -> None:
-        before = memory.refused.pop(digest, None)
-        memory.refused[digest] = Refusal(said, self.clock(), before.count + 1 if before else 1)
-        while len(memory.refused) > REMEMBERED:
-            del memory.refused[next(iter(memory.refused))]
 
     async def _one(self, action: MakeLive, pod: Pod) -> Live:
         async def loaded() -> Live | None:

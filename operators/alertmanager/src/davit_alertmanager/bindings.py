@@ -44,19 +44,26 @@ def binding_status(resource: Manifest, uses: Sequence[Use], refusals: Mapping[Ke
         _binding(use, before.get((use.key.namespace, use.key.name)), generation, now)
         for use in sorted(uses, key=lambda use: use.key)
     ]
-    conditions = merge(old.get("conditions") or (), [_accepted(uses, refusals)], generation, now)
+    refused = _nearest_first(refusals, resource["metadata"]["namespace"])
+    conditions = merge(old.get("conditions") or (), [_accepted(uses, refused)], generation, now)
     found: Json = {"observedGeneration": generation, "conditions": conditions}
     if bindings:
         found["bindings"] = bindings
-    if not uses and refusals:
-        found["selection"] = [f"Alertmanager {key}: {why}" for key, why in sorted(refusals.items())][:LISTED]
+    if not uses and refused:
+        found["selection"] = refused[:LISTED]
     return found
 
 
-def _accepted(uses: Sequence[Use], refusals: Mapping[Key, str]) -> Condition:
+def _nearest_first(refusals: Mapping[Key, str], namespace: str) -> list[str]:
+    """Those of the object's own namespace come first: it is more likely meant for them."""
+    found = sorted(refusals.items(), key=lambda one: (one[0].namespace != namespace, one[0]))
+    return [f"Alertmanager {key}: {why}" for key, why in found]
+
+
+def _accepted(uses: Sequence[Use], refused: Sequence[str]) -> Condition:
     """Not called Ready: kstatus waits for that, and an object that nobody selects would hold up every `helm --wait`."""
     if not uses:
-        why = "; ".join(f"Alertmanager {key}: {why}" for key, why in sorted(refusals.items())[:3])
+        why = "; ".join(refused[:3])
         return Condition("Accepted", "False", "NotSelected", why or "there is no Alertmanager that could select it")
     waiting = [use for use in uses if use.report is None]
     if waiting:

@@ -12,7 +12,7 @@ from davit.kube.client import Client
 from davit.kube.kinds import SECRET
 from davit.model import Key, Manifest
 from davit.monitoring.assets import Assets, Ref, either
-from davit.monitoring.prover import NotReady
+from davit.monitoring.prover import NotReady, Unanswered
 from davit.monitoring.sources import Sources, content, source
 
 from davit_alertmanager.api.v1alpha1 import ALERTMANAGER_CONFIG
@@ -76,6 +76,7 @@ class Drafter:
         except BadBase as error:
             return Draft(None, str(error))
         except (NotReady, Blocked) as error:
+            memory.suspicious = memory.suspicious or isinstance(error, Unanswered)
             try:
                 return Draft(self.judge.unproved(memory, question), unchecked=str(error), soon=isinstance(error, NotReady))
             except BadBase as bad:
@@ -144,7 +145,7 @@ class Drafter:
     async def _mounted(self, memory: Memory, instance: Instance, found: Mapping[Ref, bytes]) -> tuple[dict[str, Fault], str]:
         """Templates that pods mount from where users keep them: files that can't be parsed, and a digest of all."""
         given = instance.model.alertmanager_configuration
-        digest, bad = hashlib.sha256(), dict[str, Fault]()
+        digest, bad = hashlib.sha256(memory.salt.encode()), dict[str, Fault]()
         for index, one in enumerate((given.templates if given else None) or ()):
             ref = either(one, instance.key.namespace)
             if ref not in found:

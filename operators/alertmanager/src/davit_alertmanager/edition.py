@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 import yaml
 from davit.model import Manifest
+from davit.monitoring.salt import salt_of
 from yaml.nodes import MappingNode, SequenceNode
 
 from davit_alertmanager.manifests import CONFIG_DIR
@@ -29,12 +30,16 @@ _NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """text: of alertmanager.yaml, with its mark; beside: files in the same place; assets: TLS files; by name."""
+    """text: of alertmanager.yaml, with its mark; beside: files in the same place; assets: TLS files; by name.
+
+    salt: under the digest.
+    """
 
     digest: str
     text: str
     beside: Mapping[str, bytes] = field(default_factory=lambda: _NOTHING)
     assets: Mapping[str, bytes] = field(default_factory=lambda: _NOTHING)
+    salt: str = ""
 
     @property
     def size(self) -> int:
@@ -47,14 +52,14 @@ def mark(digest: str = _NOBODY) -> str:
     return f"{CONFIG_DIR}/digest-{digest}.*"
 
 
-def edition(text: str, beside: Mapping[str, bytes] = _NOTHING, assets: Mapping[str, bytes] = _NOTHING) -> Edition:
+def edition(text: str, beside: Mapping[str, bytes] = _NOTHING, assets: Mapping[str, bytes] = _NOTHING, salt: str = "") -> Edition:
     """From a text with the mark of nobody, see `marked` and `marked_text`."""
-    digest = hashlib.sha256(text.encode())
+    digest = hashlib.sha256(f"{salt}\0{text}".encode())
     for place, files in (("beside", beside), ("assets", assets)):
         for name in sorted(files):
             digest.update(f"\0{place} {len(files[name])} {name}\0".encode() + files[name])
     found = digest.hexdigest()[:16]
-    return Edition(found, text.replace(mark(), mark(found)), beside, assets)
+    return Edition(found, text.replace(mark(), mark(found)), beside, assets, salt)
 
 
 def published(generated: Manifest | None, assets: Iterable[Manifest]) -> Edition | None:
@@ -63,7 +68,7 @@ def published(generated: Manifest | None, assets: Iterable[Manifest]) -> Edition
     text = beside.pop(CONFIG_FILE, b"").decode(errors="replace")
     tls = {name: content for one in assets for name, content in _files(one).items()}
     for digest in dict.fromkeys(reversed(_MARK.findall(text))):
-        found = edition(text.replace(mark(digest), mark()), beside, tls)
+        found = edition(text.replace(mark(digest), mark()), beside, tls, salt_of(generated))
         if found.digest == digest:
             return found
     return None

@@ -15,6 +15,8 @@ from davit.kube.kinds import CONFIG_MAP, NAMESPACE, SECRET
 from davit.model import Key, Kind, Manifest
 from davit.monitoring.assets import Ref
 from davit.monitoring.choice import refusal
+from davit.monitoring.refusals import Refusals
+from davit.monitoring.salt import fresh
 from davit.monitoring.sources import Source
 from davit.routing import own_key
 
@@ -51,15 +53,6 @@ class Origin:
     beside: Mapping[str, bytes] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What processes said of an edition that they did not load, when (monotonic seconds) and how often in a row."""
-
-    said: str
-    at: float
-    count: int = 1
-
-
 @dataclass(slots=True)
 class Memory:
     """Of one Alertmanager."""
@@ -71,6 +64,8 @@ class Memory:
     """Whether a pass came so far that its reports are what amtool says, and not only what is remembered."""
     chosen: frozenset[Key] = frozenset()
     """The AlertmanagerConfigs that the pass that began last takes."""
+    salt: str = field(default_factory=fresh)
+    """Under the digests of its editions."""
     parts: dict[Key, Part] = field(default_factory=dict)
     facts: Facts | None = None
     """Of the base that `parts` were rendered for."""
@@ -86,8 +81,7 @@ class Memory:
     """What does not load of an AlertmanagerConfig that is the base, by that base."""
     live: dict[str, Live] = field(default_factory=dict)
     """By the pod's uid."""
-    refused: dict[str, Refusal] = field(default_factory=dict)
-    """By digest of the edition."""
+    refused: Refusals = field(default_factory=Refusals)
     good: Edition | None = None
     """What all processes were last proved to have loaded."""
     is_live: bool = False
@@ -95,6 +89,8 @@ class Memory:
     peers: int = 0
     """Members of the cluster that the worst informed process sees."""
     unchecked_since: float | None = None
+    suspicious: bool = False
+    """Whether the prover went away over what this one asked: then nothing is published until it has answered."""
     reports: Mapping[Key, Report] = field(default_factory=dict)
     sources: frozenset[Source] = frozenset()
     """The Secrets and ConfigMaps that it reads."""

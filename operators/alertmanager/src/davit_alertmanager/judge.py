@@ -130,7 +130,7 @@ class Judge:
         return mended
 
     async def _alone(self, memory: Memory, question: Question, ground: Foundation, *more: Contribution) -> str | None:
-        return await self._says(memory, question, _proved(question, assemble(marked(ground, question.mounted), more)))
+        return await self._says(memory, question, _proved(memory, question, assemble(marked(ground, question.mounted), more)))
 
     # The AlertmanagerConfigs
 
@@ -262,18 +262,18 @@ def _drafted(memory: Memory, question: Question) -> tuple[Foundation | None, Pro
     """The base, None when it goes in untouched, and the whole; raises `BadBase`."""
     ground = _foundation(memory, question)
     if ground is None:
-        return None, _untouched(question)
+        return None, _untouched(memory, question)
     _render(memory, question, ground.facts)
     parts = [memory.parts[key].contribution for key in question.configs]
-    return ground, _proved(question, assemble(marked(ground, question.mounted), parts))
+    return ground, _proved(memory, question, assemble(marked(ground, question.mounted), parts))
 
 
-def _proved(question: Question, rendered: Rendered) -> Proved:
-    found = edition(rendered.text, question.origin.beside, rendered.files)
+def _proved(memory: Memory, question: Question, rendered: Rendered) -> Proved:
+    found = edition(rendered.text, question.origin.beside, rendered.files, memory.salt)
     return Proved(found, rendered.faults, rendered.ignored)
 
 
-def _untouched(question: Question) -> Proved:
+def _untouched(memory: Memory, question: Question) -> Proved:
     """The user's own text; where the mark can't be written into it, what it says is written anew."""
     base, gate = question.origin.base, question.instance.scope.gate()
     given = base.text if isinstance(base, Raw) else ""
@@ -288,7 +288,7 @@ def _untouched(question: Question) -> Proved:
             raise BadBase(f"{SECRET}: {CONFIG_FILE}: templates must be a list")
         text = emit.text({**config, "templates": [*templates, mark()]})
     said = render(question.instance.scope, Raw(given), (), Assets()).ignored
-    return Proved(edition(text, question.origin.beside), ignored=(*gate.ignored, *said))
+    return Proved(edition(text, question.origin.beside, salt=memory.salt), ignored=(*gate.ignored, *said))
 
 
 def _templates(question: Question) -> list[tuple[str, bytes]]:

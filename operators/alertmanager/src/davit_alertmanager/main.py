@@ -32,8 +32,9 @@ from davit_alertmanager.configs import ConfigPasses
 from davit_alertmanager.draft import Drafter
 from davit_alertmanager.inventory import Inventory
 from davit_alertmanager.judge import IDLE, Judge
+from davit_alertmanager.model import OPERATOR
 from davit_alertmanager.observe import Observer
-from davit_alertmanager.operator import OPERATOR, AlertmanagerOperator, Passes
+from davit_alertmanager.operator import AlertmanagerOperator, Passes
 from davit_alertmanager.validate import REPOSITORY
 from davit_alertmanager.watch import watches
 

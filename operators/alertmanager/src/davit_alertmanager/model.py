@@ -15,6 +15,8 @@ from davit_alertmanager.api.v1 import AlertmanagerSpec, GlobalConfig
 
 Json = dict[str, Any]
 
+OPERATOR = "davit-alertmanager-operator"
+"""The field manager."""
 TLS_ASSETS = "/etc/alertmanager/certs"
 """Where the TLS assets of all receivers are mounted."""
 TEMPLATES = "/etc/alertmanager/templates"

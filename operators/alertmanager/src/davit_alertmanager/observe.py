@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from davit.apply import controlled_by
-from davit.errors import Invalid
 from davit.kube.client import Client
 from davit.kube.kinds import (
     NETWORK_POLICY,
@@ -20,8 +18,11 @@ from davit.kube.kinds import (
     SERVICE,
     STATEFUL_SET,
 )
+from davit.kube.labels import controlled_by
 from davit.model import Key, Manifest
-from davit.monitoring.rollout import guards
+from davit.monitoring.rollout import guards, with_dropped
+from davit.monitoring.salt import salt_of
+from davit.monitoring.sharing import Sharers
 
 from davit_alertmanager.client import AlertmanagerClient, AlertmanagerError
 from davit_alertmanager.draft import Draft, Drafter
@@ -40,8 +41,6 @@ PATIENCE = 60.0
 """Seconds that a change waits for a prover before it is published unproved."""
 NOBODY_TEXT = marked_text(NOBODY.text) or ""
 """What the first pods start with meanwhile: with a bad configuration they would not start at all."""
-SULK, LONGEST_SULK = 60.0, 3600.0
-"""Seconds until a configuration that the processes refused is tried again: twice as long each time."""
 LOOK_EVERY, LOOK_SOON, STALE = 20.0, 1.0, 60.0
 """Seconds between two looks at a process, and at one that does not see the whole cluster; until an old look is none."""
 
@@ -55,6 +54,7 @@ class Observer:
     inventory: Inventory
     drafter: Drafter
     clock: Callable[[], float] = time.monotonic
+    sharers: Sharers[Instance] = field(default_factory=lambda: Sharers(validate))
 
     async def observe(self, instance: Instance, resource: Manifest) -> Snapshot:
         """See `Snapshot`."""
@@ -69,6 +69,7 @@ class Observer:
         _forget_pods(memory, pods)
         await asyncio.gather(*(self._look(memory, instance, pod) for pod in pods))
         generated = _named(found, config_secret(instance))
+        memory.salt = salt_of(generated) or memory.salt
         written = published(generated, _tls(instance, found))
         if written is not None and _all_run(memory, pods, written.digest):
             memory.good = written
@@ -85,20 +86,11 @@ class Observer:
 
     def _sharers(self, namespace: str) -> Iterator[Instance]:
         """All of the namespace, also those that this process has not looked at yet."""
-        for key, resource in sorted(self.inventory.mains(), key=lambda one: one[0]):
-            memory = self.inventory.memories.get(key)
-            known = memory.instance if memory else None
-            metadata = resource["metadata"]
-            if key.namespace != namespace:
-                continue
-            if known is not None and (known.uid, known.generation) == (metadata["uid"], metadata.get("generation")):
-                yield known
-                continue
-            try:
-                yield validate(resource)
-            except Invalid:
-                if known is not None:
-                    yield known
+        every = sorted(self.inventory.mains(), key=lambda one: one[0])
+        self.sharers.keep({resource["metadata"]["uid"] for _, resource in every})
+        for key, resource in every:
+            if key.namespace == namespace and (found := self.sharers.of(resource)) is not None:
+                yield found
 
     async def _children(self, instance: Instance, resource: Manifest) -> tuple[list[Manifest], frozenset[str]]:
         """Our children, and the kinds of which somebody else has an object that ours would clash with."""
@@ -123,7 +115,9 @@ class Observer:
         # prometheus-operator's has no labels of this Alertmanager's own.
         if generated is not None and generated["metadata"]["uid"] not in known and controlled_by(generated, resource):
             ours.append(generated)
-        return ours, frozenset(strangers)
+        rolling = (instance.spec.get("updateStrategy") or {}).get("rollingUpdate") or {}
+        amount = rolling.get("maxUnavailable")
+        return [with_dropped(one, amount) if one["kind"] == "StatefulSet" else one for one in ours], frozenset(strangers)
 
     async def _pods(self, instance: Instance) -> list[Pod]:
         found = await self.kube.list(POD, instance.key.namespace, labels=selector(instance))
@@ -163,7 +157,7 @@ class Observer:
             # While it is held for want of a checker, less is known than was: after a restart, what amtool had refused.
             memory.reports, memory.looked = draft.reports, True
         snapshot = Snapshot(
-            edition=proved.edition if proved and not held else written if there else edition(NOBODY_TEXT),
+            edition=proved.edition if proved and not held else written if there else edition(NOBODY_TEXT, salt=memory.salt),
             base=draft.base,
             nobody=draft.nobody,
             faults=(*draft.faults, *(proved.faults if proved else ())),
@@ -178,11 +172,11 @@ class Observer:
     def _held(self, memory: Memory, draft: Draft, unchecked: str) -> str:
         """Why what is published stays for now; `unchecked` is empty when there is nothing to check."""
         if not draft.unchecked:
-            memory.unchecked_since = None
+            memory.unchecked_since, memory.suspicious = None, False
         elif memory.unchecked_since is None:
             memory.unchecked_since = self.clock()
         waited = self.clock() - (memory.unchecked_since or 0.0)
-        if unchecked and draft.soon and waited < PATIENCE:
+        if unchecked and draft.soon and (memory.suspicious or waited < PATIENCE):
             return f"the change is not checked yet: {unchecked}"
         if draft.proved is None:
             return f"what is published stays: {draft.base}"
@@ -193,12 +187,11 @@ class Observer:
     def _without_refused(self, memory: Memory, snapshot: Snapshot) -> Snapshot:
         """With the last good configuration in the place of one that processes don't take."""
         wanted = snapshot.edition
-        refusal = memory.refused.get(wanted.digest) if wanted else None
-        if refusal is None or self.clock() - refusal.at >= min(SULK * 2.0 ** (refusal.count - 1), LONGEST_SULK):
+        if not (said := memory.refused.of(wanted.digest, self.clock()) if wanted else ""):
             return snapshot
         if memory.good is not None and memory.good != wanted:
-            return replace(snapshot, edition=memory.good, refused=refusal.said)
-        return replace(snapshot, edition=None, held=f"the processes refuse what is written: {refusal.said}")
+            return replace(snapshot, edition=memory.good, refused=said)
+        return replace(snapshot, edition=None, held=f"the processes refuse what is written: {said}")
 
 
 def settled(snapshot: Snapshot) -> bool:

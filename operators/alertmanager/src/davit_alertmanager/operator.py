@@ -16,13 +16,11 @@ from davit_alertmanager.actions import Actor
 from davit_alertmanager.api.v1 import ALERTMANAGER
 from davit_alertmanager.api.v1alpha1 import ALERTMANAGER_CONFIG
 from davit_alertmanager.inventory import Inventory, Memory
-from davit_alertmanager.model import Instance
+from davit_alertmanager.model import OPERATOR, Instance
 from davit_alertmanager.observe import Observer
 from davit_alertmanager.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
-
-OPERATOR = "davit-alertmanager-operator"
 
 
 @dataclass(frozen=True, slots=True)

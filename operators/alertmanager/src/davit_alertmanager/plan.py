@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from davit.kube.kinds import NETWORK_POLICY, POD_DISRUPTION_BUDGET, SECRET, SERVICE, STATEFUL_SET
 from davit.model import Action, Manifest, Notice, Plan
 from davit.monitoring.rollout import Orphan, growth, unchangeable
+from davit.monitoring.sharing import settled
 
 from davit_alertmanager.bindings import describe
 from davit_alertmanager.commands import MakeLive
@@ -16,7 +17,7 @@ from davit_alertmanager.manifests.disruption_budget import disruption_budget
 from davit_alertmanager.manifests.network_policy import network_policy
 from davit_alertmanager.manifests.services import client, governing
 from davit_alertmanager.manifests.stateful_set import stateful_set
-from davit_alertmanager.model import Instance
+from davit_alertmanager.model import OPERATOR, Instance
 from davit_alertmanager.snapshot import Snapshot
 
 SOON, LATER = 1.0, 30.0
@@ -32,7 +33,7 @@ def plan(instance: Instance, snapshot: Snapshot, now: float) -> Plan:
     wanted = stateful_set(instance, _tls_count(snapshot, files))
     live = next((one for one in snapshot.children if one["kind"] == "StatefulSet" and _name(one) == _name(wanted)), None)
     why = unchangeable(wanted, live) if live else ""
-    orphans = [Orphan(_name(wanted), live["metadata"]["uid"], why)] if live and why else []
+    orphans = [Orphan(_name(wanted), live["metadata"]["uid"], why, wanted)] if live and why else []
     # Pods of ours can't start from the files of another operator, whose own go on meanwhile.
     waits_for_files = snapshot.foreign and not files
     sets = [] if orphans or waits_for_files else [wanted]
@@ -72,7 +73,7 @@ def _files(instance: Instance, snapshot: Snapshot) -> list[Manifest]:
     edition = snapshot.edition
     if edition is None:
         return []
-    return [*secrets.tls_assets(instance, edition.assets), secrets.config(instance, edition.text, edition.beside)]
+    return [*secrets.tls_assets(instance, edition.assets), secrets.config(instance, edition.text, edition.beside, edition.salt)]
 
 
 def _tls_count(snapshot: Snapshot, files: list[Manifest]) -> int:
@@ -89,9 +90,13 @@ def _settings(instance: Instance) -> Iterator[Manifest]:
 
 def _services(instance: Instance, snapshot: Snapshot) -> Iterator[Manifest]:
     sharers = [one for one in snapshot.sharers if one.key != instance.key]
-    for service in (governing([*sharers, instance]), None if "Service" in snapshot.strangers else client(instance)):
-        if service is not None:
-            yield service
+    shared = governing([*sharers, instance])
+    live = {_name(one): one for one in snapshot.children if one["kind"] == "Service"}
+    if shared is not None and not settled(shared, live.get(_name(shared)), OPERATOR):
+        yield shared
+    own = None if "Service" in snapshot.strangers else client(instance)
+    if own is not None:
+        yield own
 
 
 def _guards(instance: Instance, snapshot: Snapshot, pods: Manifest) -> Iterator[Manifest]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from davit import apply
+from davit.drift import drift
 from davit.kube.http import KubeClient
 from davit.kube.kinds import kind_of
 from davit.model import Key, Manifest
@@ -60,7 +61,7 @@ async def live(kube: KubeClient, manifest: Manifest) -> Manifest:
 async def test_what_was_applied_shows_no_drift(kube: KubeClient, namespace: str, spec: dict[str, Any]) -> None:
     _, _, manifests = await applied(kube, namespace, **spec)
     for manifest in manifests:
-        assert not apply.drift(manifest, await live(kube, manifest), OPERATOR), manifest["kind"]
+        assert not drift(manifest, await live(kube, manifest), OPERATOR), manifest["kind"]
 
 
 EDITS: list[tuple[str, list[dict[str, Any]]]] = [
@@ -86,9 +87,9 @@ async def test_an_edit_is_put_right(kube: KubeClient, namespace: str, kind: str,
     manifest = next(m for m in manifests if m["kind"] == kind)
     key = Key(namespace, manifest["metadata"]["name"])
     edited = await kube.patch(kind_of(manifest), key, edit)
-    assert apply.drift(manifest, edited, OPERATOR)
+    assert drift(manifest, edited, OPERATOR)
     await apply.apply_all(kube, OPERATOR, owner, (edited,), (manifest,))
-    assert not apply.drift(manifest, await live(kube, manifest), OPERATOR)
+    assert not drift(manifest, await live(kube, manifest), OPERATOR)
 
 
 async def test_a_field_that_is_no_longer_wanted_goes(kube: KubeClient, namespace: str) -> None:
@@ -97,7 +98,7 @@ async def test_a_field_that_is_no_longer_wanted_goes(kube: KubeClient, namespace
     wanted = layout.manifests(plain, Snapshot((), ()), initial=("db-0", "db-1", "db-2"), inputs=plain.inputs)
     first = next(m for m in wanted if m["kind"] == "StatefulSet")
     before = await live(kube, first)
-    assert apply.drift(first, before, OPERATOR)
+    assert drift(first, before, OPERATOR)
     await apply.apply_all(kube, OPERATOR, owner, (before,), (first,))
     pod = (await live(kube, first))["spec"]["template"]["spec"]
     assert "priorityClassName" not in pod

@@ -9,12 +9,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from davit.apply import controlled_by
 from davit.errors import Transient
 from davit.kube.client import Client
 from davit.kube.failures import Missing
 from davit.kube.kinds import EVENT, JOB, PERSISTENT_VOLUME_CLAIM, POD, POD_DISRUPTION_BUDGET, SERVICE, STATEFUL_SET
-from davit.kube.labels import MANAGED_BY
+from davit.kube.labels import MANAGED_BY, controlled_by
 from davit.model import Key, Kind, Manifest
 
 from davit_etcd.api.backups import ETCD_BACKUP

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from davit.errors import Blocked
 from davit.kube.client import Client
-from davit.kube.kinds import PERSISTENT_VOLUME_CLAIM, STATEFUL_SET
+from davit.kube.kinds import PERSISTENT_VOLUME_CLAIM
 from davit.model import Action, Key
 from davit.monitoring.live import Pace, Refused, make_live
 from davit.monitoring.proof import discreet
+from davit.monitoring.renewal import orphan
 from davit.monitoring.rollout import Expand, Orphan
 
 from davit_prometheus import metrics
@@ -49,8 +50,8 @@ class Actor:
         match action:
             case MakeLive():
                 await self._make_live(action, instance, memory)
-            case Orphan(name=name, uid=uid):
-                await self.kube.delete(STATEFUL_SET, Key(namespace, name), uid=uid, orphan=True)
+            case Orphan():
+                await orphan(self.kube, namespace, action)
             case Expand(claim=claim, size=size):
                 operations = [{"op": "replace", "path": "/spec/resources/requests/storage", "value": size}]
                 await self.kube.patch(PERSISTENT_VOLUME_CLAIM, Key(namespace, claim), operations)
@@ -67,12 +68,13 @@ class Actor:
                     # It may have loaded a part of it: what it runs is asked anew.
                     if memory.live.get(pod.uid) not in results:
                         memory.live.pop(pod.uid, None)
-                memory.refused[edition(action.configurations, action.rules)] = (discreet(str(error)), self.clock())
+                memory.refused.add(edition(action.configurations, action.rules), discreet(str(error)), self.clock())
                 said = f"the process refuses the configuration: {discreet(str(error))}"
                 raise Blocked("ReloadRefused", said, retry_after=1.0)
         for error in errors:
             raise error
         memory.good = (action.configurations, action.rules)
+        memory.refused.forget(edition(action.configurations, action.rules))
         metrics.LIVE_SECONDS.observe(self.clock() - began)
 
     async def _one(self, action: MakeLive, instance: Instance, memory: Memory, pod: Pod) -> Live:

@@ -86,7 +86,9 @@ def head(top: Top) -> Json:
     return {key: value for key, value in top.config.items() if key not in ("scrape_configs", "scrape_config_files")}
 
 
-def assemble(scope: Scope, shard: int, top: Json, assets: Mapping[str, bytes], blocks: Sequence[Block]) -> Configuration:
+def assemble(
+    scope: Scope, shard: int, top: Json, assets: Mapping[str, bytes], blocks: Sequence[Block], *, salt: str = ""
+) -> Configuration:
     """The configuration of one shard; `assets` are the TLS files that it reads, which must be live too."""
 
     def own(lines: str) -> str:
@@ -95,9 +97,9 @@ def assemble(scope: Scope, shard: int, top: Json, assets: Mapping[str, bytes], b
     start = own(text(top))
     jobs = [own(one.text) for one in blocks]
     inline = len(start) + sum(len(job.encode()) for job in jobs) <= INLINE_LIMIT
-    buckets = {} if inline else _buckets(blocks, jobs)
+    buckets = {} if inline else _buckets(blocks, jobs, salt)
     files = [f"{CONFIG_DIR}/{name}" for name, _ in buckets.values()]
-    digest = digest_of(start, *files, *(jobs if inline else ()), *_fingerprints(assets))
+    digest = digest_of(salt, start, *files, *(jobs if inline else ()), *_fingerprints(assets))
     body = text({"scrape_config_files": [*files, marker(digest)]})
     if inline:
         body += "".join(("scrape_configs:\n", *jobs)) if jobs else "scrape_configs: []\n"
@@ -116,7 +118,7 @@ def placed(scope: Scope, shard: int, lines: str) -> str:
     return lines.replace(TOPOLOGY_ZONE, scope.zone(shard))
 
 
-def _buckets(blocks: Sequence[Block], jobs: Sequence[str]) -> dict[int, tuple[str, str]]:
+def _buckets(blocks: Sequence[Block], jobs: Sequence[str], salt: str) -> dict[int, tuple[str, str]]:
     """By a hash of the job's name, so that an edit rewrites one Secret; as few Secrets as will do."""
     count = 1
     while count < SCRAPE_SECRETS:
@@ -130,7 +132,7 @@ def _buckets(blocks: Sequence[Block], jobs: Sequence[str]) -> dict[int, tuple[st
     for one, job in zip(blocks, jobs, strict=True):
         found.setdefault(_bucket(one.name, count), []).append(job)
     texts = {number: "".join(("scrape_configs:\n", *parts)) for number, parts in sorted(found.items())}
-    return {number: (f"jobs-{number}-{digest_of(lines)}.yaml", lines) for number, lines in texts.items()}
+    return {number: (f"jobs-{number}-{digest_of(salt, lines)}.yaml", lines) for number, lines in texts.items()}
 
 
 def _bucket(name: str, count: int) -> int:

@@ -37,22 +37,29 @@ def binding_status(
         _binding(use, before.get((use.kind.plural, use.key.namespace, use.key.name)), generation, scraped=scraped, now=now)
         for use in sorted(uses, key=lambda use: (use.kind.plural, use.key))
     ]
-    condition = _accepted(uses, refusals, hint)
+    refused = _nearest_first(refusals, resource["metadata"]["namespace"])
+    condition = _accepted(uses, refused, hint)
     found: Json = {
         "observedGeneration": generation,
         "conditions": merge(old.get("conditions") or (), [condition], generation, now),
     }
     if bindings:
         found["bindings"] = bindings
-    if not uses and refusals:
-        found["selection"] = [f"{name}: {why}" for name, why in sorted(refusals.items())][:LISTED]
+    if not uses and refused:
+        found["selection"] = refused[:LISTED]
     return found
 
 
-def _accepted(uses: Sequence[Use], refusals: Mapping[str, str], hint: str) -> Condition:
+def _nearest_first(refusals: Mapping[str, str], namespace: str) -> list[str]:
+    """Those of the object's own namespace come first: it is more likely meant for them."""
+    own = f" {namespace}/"
+    return [f"{name}: {why}" for name, why in sorted(refusals.items(), key=lambda one: (own not in one[0], one[0]))]
+
+
+def _accepted(uses: Sequence[Use], refused: Sequence[str], hint: str) -> Condition:
     """Not called Ready: kstatus waits for that, and an object that nobody selects would hold up every `helm --wait`."""
     if not uses:
-        why = "; ".join(f"{name}: {why}" for name, why in sorted(refusals.items())[:3])
+        why = "; ".join(refused[:3])
         return Condition("Accepted", "False", "NotSelected", why or "there is no Prometheus that could select it")
     waiting = [use for use in uses if use.report is None]
     if waiting:

@@ -13,6 +13,8 @@ from davit.cache import Cache
 from davit.kube.kinds import CONFIG_MAP, NAMESPACE, SECRET
 from davit.model import Key, Kind, Manifest
 from davit.monitoring.assets import Ref
+from davit.monitoring.refusals import Refusals
+from davit.monitoring.salt import fresh
 from davit.monitoring.sources import Source
 from davit.routing import own_key
 
@@ -85,14 +87,14 @@ class Memory:
     """What the pass that began last takes."""
     parts: dict[ObjectId, Part] = field(default_factory=dict)
     top_refs: frozenset[Ref] = frozenset()
+    salt: str = field(default_factory=fresh)
     judged: dict[str, str | None] = field(default_factory=dict)
     judged_by: str = ""
     top: tuple[str, Json, tuple[Fault, ...]] | None = None
     """The top level that was judged last, by digest: what of it loads, and what does not."""
     live: dict[str, Live] = field(default_factory=dict)
     """By the pod's uid."""
-    refused: dict[str, tuple[str, float]] = field(default_factory=dict)
-    """What processes said of an edition that they did not load, and when (monotonic seconds)."""
+    refused: Refusals = field(default_factory=Refusals)
     good: tuple[tuple[Configuration, ...], tuple[RuleMap, ...]] | None = None
     """What all processes were last proved to have loaded."""
     reload_seconds: float = 0.0
@@ -100,6 +102,8 @@ class Memory:
     is_live: bool = False
     """Whether all running processes were proved to run what is written."""
     unchecked_since: float | None = None
+    suspicious: bool = False
+    """Whether the prover went away over what this one asked: then nothing is published until it has answered."""
     reports: Mapping[ObjectId, Report] = field(default_factory=dict)
     pools: Mapping[str, Pool] | None = None
     """The targets by scrape pool, None until they were looked at."""

@@ -27,9 +27,10 @@ from davit_prometheus.api.crds import CRDS
 from davit_prometheus.client import PrometheusClient
 from davit_prometheus.inventory import MAINS, MONITORS, Inventory
 from davit_prometheus.judge import IDLE, Judge
+from davit_prometheus.model import OPERATOR
 from davit_prometheus.monitors import MonitorPasses
 from davit_prometheus.observe import Observer
-from davit_prometheus.operator import OPERATOR, Passes, PrometheusOperator
+from davit_prometheus.operator import Passes, PrometheusOperator
 from davit_prometheus.validate import REPOSITORY, THANOS_REPOSITORY
 from davit_prometheus.watch import watches
 

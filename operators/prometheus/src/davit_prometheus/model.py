@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+OPERATOR = "davit-prometheus-operator"
+"""The field manager."""
 GROUP = "monitoring.coreos.com"
 TLS_ASSETS = "/etc/prometheus/certs"
 """Where the TLS assets of all jobs are mounted."""

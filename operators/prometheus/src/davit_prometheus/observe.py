@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from davit.errors import Blocked, Invalid, Transient
+from davit.errors import Blocked, Transient
 from davit.kube.client import Client
 from davit.kube.kinds import (
     CONFIG_MAP,
@@ -22,13 +22,16 @@ from davit.kube.kinds import (
 )
 from davit.model import Key, Kind, Manifest
 from davit.monitoring.assets import Assets, Ref
-from davit.monitoring.prover import NotReady
-from davit.monitoring.rollout import guards
+from davit.monitoring.prover import NotReady, Unanswered
+from davit.monitoring.rollout import guards, with_dropped
+from davit.monitoring.salt import salt_of
+from davit.monitoring.sharing import Sharers
 from davit.monitoring.sources import Sources, source
 
 from davit_prometheus.api.rules import PROMETHEUS_RULE
 from davit_prometheus.assembly import (
     LIVE,
+    Block,
     Configuration,
     RuleMap,
     assemble,
@@ -41,10 +44,18 @@ from davit_prometheus.assembly import (
 )
 from davit_prometheus.client import PrometheusClient, PrometheusError
 from davit_prometheus.config.server import references, render_server
-from davit_prometheus.inventory import SCRAPED, Inventory, Live, Memory, ObjectId, Part
+from davit_prometheus.inventory import MAINS, SCRAPED, Inventory, Live, Memory, ObjectId, Part
 from davit_prometheus.judge import Judge, Proved
-from davit_prometheus.manifests import CONFIG_KEY, SHARD_LABEL, WEB_PORT, child_labels, governing_service_name, selector
-from davit_prometheus.model import Fault, Instance, Pool, Top
+from davit_prometheus.manifests import (
+    CONFIG_KEY,
+    SHARD_LABEL,
+    WEB_PORT,
+    child_labels,
+    config_secret,
+    governing_service_name,
+    selector,
+)
+from davit_prometheus.model import Fault, Instance, Pool, Scope, Top
 from davit_prometheus.parts import counts, homes, part, part_references, quarantined, report, rule_file, total, with_rule_files
 from davit_prometheus.published import Edition, published
 from davit_prometheus.snapshot import Pod, Snapshot
@@ -55,10 +66,24 @@ SHARED_KINDS = (POD_DISRUPTION_BUDGET, NETWORK_POLICY)
 """Kinds whose objects add up: all of the namespace are looked at, ours and others'."""
 PATIENCE = 60.0
 """Seconds that a change waits for a prover before it is published unproved."""
-SULK = 60.0
-"""Seconds until a configuration that the processes refused is tried again."""
 TARGETS_EVERY = 30.0
 """Seconds between two looks at the targets, whose number a process tells only as a whole list."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What was rendered, and what is known to load of it; error: why promtool could not be asked.
+
+    extra: jobs of additionalScrapeConfigs; clashes: those of them whose name a monitor's job has.
+    """
+
+    top: Top
+    parts: Mapping[ObjectId, Part]
+    blocks: Sequence[Block]
+    extra: Sequence[Block]
+    clashes: Sequence[Block]
+    proved: Proved
+    error: NotReady | Blocked | None = None
 
 
 @dataclass(slots=True)
@@ -71,6 +96,7 @@ class Observer:
     sources: Sources
     judge: Judge
     clock: Callable[[], float] = time.monotonic
+    sharers: Mapping[Kind, Sharers[Instance]] = field(default_factory=lambda: {main: Sharers(validate) for main in MAINS})
 
     async def observe(self, main: Kind, instance: Instance, resource: Manifest) -> Snapshot:
         """See `Snapshot`."""
@@ -78,13 +104,20 @@ class Observer:
         memory = self.inventory.memory(main, instance.key)
         memory.instance = instance
         namespace = instance.key.namespace
-        (found, strangers), pods, volumes = await asyncio.gather(
+        reading = asyncio.gather(
             self._children(instance),
             self._pods(instance),
             self.kube.list(PERSISTENT_VOLUME_CLAIM, namespace, labels=selector(instance.scope)),
         )
-        top, parts = await self._rendered(memory, instance)
-        snapshot = await self._proved(memory, instance, top, parts, found)
+        try:
+            # What takes longest, while the rest is read.
+            judged = await self._judged(memory, instance, *await self._rendered(memory, instance))
+            (found, strangers), pods, volumes = await reading
+        except BaseException:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            raise
+        snapshot = self._wanted(memory, instance, judged, found)
         before = published(instance.scope, len(snapshot.configurations), found) if memory.good is None else None
         editions = [one for one in ((snapshot.configurations, snapshot.rules), before) if one is not None]
         await asyncio.gather(*(self._look(memory, editions, instance, pod) for pod in pods))
@@ -103,19 +136,11 @@ class Observer:
 
     def _sharers(self, main: Kind, namespace: str) -> Iterator[Instance]:
         """All of the namespace, also those that this process has not looked at yet."""
-        for key, resource in sorted(self.inventory.mains(main), key=lambda one: one[0]):
-            known = self.inventory.memories.get((main, key))
-            edition = (resource["metadata"]["uid"], resource["metadata"].get("generation"))
-            if key.namespace != namespace:
-                continue
-            if known is not None and known.instance is not None and (known.instance.uid, known.instance.generation) == edition:
-                yield known.instance
-                continue
-            try:
-                yield validate(resource)
-            except Invalid:
-                if known is not None and known.instance is not None:
-                    yield known.instance
+        every = sorted(self.inventory.mains(main), key=lambda one: one[0])
+        self.sharers[main].keep({resource["metadata"]["uid"] for _, resource in every})
+        for key, resource in every:
+            if key.namespace == namespace and (found := self.sharers[main].of(resource)) is not None:
+                yield found
 
     async def _children(self, instance: Instance) -> tuple[list[Manifest], frozenset[str]]:
         """Our children, and the kinds of which somebody else has an object that ours would clash with."""
@@ -132,6 +157,7 @@ class Observer:
         strangers = {one["kind"] for one in others if guards(one, selector(scope))}
         if client is not None and not any(_same(client, one) for one in ours):
             strangers.add("Service")
+        ours = [with_dropped(one, _unavailable(instance)) if one["kind"] == "StatefulSet" else one for one in ours]
         return [*ours, *([governing] if governing else [])], frozenset(strangers)
 
     async def _pods(self, instance: Instance) -> list[Pod]:
@@ -178,11 +204,8 @@ class Observer:
 
     # What promtool says
 
-    async def _proved(
-        self, memory: Memory, instance: Instance, top: Top, parts: Mapping[ObjectId, Part], found: Sequence[Manifest]
-    ) -> Snapshot:
+    async def _judged(self, memory: Memory, instance: Instance, top: Top, parts: Mapping[ObjectId, Part]) -> _Judged:
         scope = instance.scope
-        memory.refused = {one: said for one, said in memory.refused.items() if self.clock() - said[1] < SULK}
         extra = [block(job) for job in top.jobs]
         blocks = [one for part in parts.values() for one in part.blocks]
         taken = {one.name for one in blocks}
@@ -190,18 +213,26 @@ class Observer:
         extra = [one for one in extra if one.name not in taken]
         blocks += extra
         groups = {digest: group for part in parts.values() for _, group, digest in part.groups}
-        unchecked = held = ""
         try:
             proved = await self.judge.prove(memory, scope, instance.image, head(top), blocks=blocks, groups=groups)
-            memory.unchecked_since = None
         except (NotReady, Blocked) as error:
-            proved = self.judge.remembered(memory, head(top))
+            return _Judged(top, parts, blocks, extra, clashes, self.judge.remembered(memory, head(top)), error)
+        return _Judged(top, parts, blocks, extra, clashes, proved)
+
+    def _wanted(self, memory: Memory, instance: Instance, judged: _Judged, found: Sequence[Manifest]) -> Snapshot:
+        """What is to be published, in view of what is there."""
+        scope, top, parts, blocks, proved = instance.scope, judged.top, judged.parts, judged.blocks, judged.proved
+        unchecked = held = ""
+        if judged.error is None:
+            memory.unchecked_since, memory.suspicious = None, False
+        else:
+            memory.suspicious = memory.suspicious or isinstance(judged.error, Unanswered)
             now = self.clock()
             memory.unchecked_since = now if memory.unchecked_since is None else memory.unchecked_since
-            unchecked = str(error)
-            waits = isinstance(error, NotReady) and now - memory.unchecked_since < PATIENCE
+            unchecked = str(judged.error)
+            waits = isinstance(judged.error, NotReady) and (memory.suspicious or now - memory.unchecked_since < PATIENCE)
             if waits and _published(instance, found):
-                held = f"the change is not checked yet: {error}"
+                held = f"the change is not checked yet: {judged.error}"
             elif waits:
                 # The pods start with what can't be wrong, and get the rest a moment later: a bad one would not start.
                 proved = Proved({key: value for key, value in proved.top.items() if key == "global"})
@@ -217,25 +248,27 @@ class Observer:
             top_level = with_rule_files(top_level, [rules_pattern(scope.prefix, number) for number in range(len(maps))])
         good = [one for one in blocks if one.digest not in proved.complaints]
         assets = {name: content for part in parts.values() for name, content in part.rendered.files.items()} | dict(top.files)
-        shards = tuple(assemble(scope, shard, top_level, assets, good) for shard in range(_shards(instance, found)))
-        refused, _ = memory.refused.get(edition(shards, maps), ("", 0.0))
+        memory.salt = next((known for one in found if (known := _salt(scope, one))), memory.salt)
+        count = _shards(instance, found)
+        shards = tuple(assemble(scope, shard, top_level, assets, good, salt=memory.salt) for shard in range(count))
+        refused = memory.refused.of(edition(shards, maps), self.clock())
         if refused and memory.good is None:
             held = f"the processes refuse what is written: {refused}"
         elif refused and memory.good is not None:
             shards, maps = memory.good[0], list(memory.good[1])
         extra_faults = [
             Fault("spec.additionalScrapeConfigs", f"job {one.name}: a monitor has a job of this name: choose another one")
-            for one in clashes
+            for one in judged.clashes
         ]
         extra_faults += [
             Fault("spec.additionalScrapeConfigs", f"job {one.name}: {proved.complaints[one.digest]}")
-            for one in extra
+            for one in judged.extra
             if one.digest in proved.complaints
         ]
         return Snapshot(
             configurations=shards, rules=tuple(maps), assets=assets, faults=(*top.faults, *proved.faults, *extra_faults),
             ignored=top.ignored, quarantined=quarantined(parts, proved), selected=counts(parts), held=held, unchecked=unchecked,
-            refused=refused, foreign=instance.unmanaged and _published(instance, found),
+            refused=refused, salt=memory.salt, foreign=instance.unmanaged and _published(instance, found),
         )  # fmt: skip
 
     # What the processes say
@@ -337,6 +370,15 @@ def _published(instance: Instance, children: Iterable[Manifest]) -> bool:
     return any(
         one["kind"] == "Secret" and one["metadata"]["name"] == name and CONFIG_KEY in (one.get("data") or {}) for one in children
     )
+
+
+def _unavailable(instance: Instance) -> Any:
+    strategy = instance.scope.spec.update_strategy
+    return strategy.rolling_update.max_unavailable if strategy is not None and strategy.rolling_update is not None else None
+
+
+def _salt(scope: Scope, child: Manifest) -> str:
+    return salt_of(child) if child["kind"] == "Secret" and child["metadata"]["name"] == config_secret(scope, 0) else ""
 
 
 def _same(one: Manifest, other: Manifest) -> bool:

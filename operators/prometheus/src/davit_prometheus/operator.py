@@ -15,13 +15,11 @@ from davit.reconcile import Reconciler
 from davit_prometheus import metrics, plan, status, validate
 from davit_prometheus.actions import Actor
 from davit_prometheus.inventory import MONITORS, Inventory, Memory, ObjectId, Report
-from davit_prometheus.model import Instance, Pool, Selection
+from davit_prometheus.model import OPERATOR, Instance, Pool, Selection
 from davit_prometheus.observe import Observer
 from davit_prometheus.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
-
-OPERATOR = "davit-prometheus-operator"
 
 
 @dataclass(frozen=True, slots=True)

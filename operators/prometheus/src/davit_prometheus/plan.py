@@ -10,6 +10,8 @@ from davit.kube.kinds import CONFIG_MAP, NETWORK_POLICY, POD_DISRUPTION_BUDGET, 
 from davit.model import Action, Manifest, Plan
 from davit.monitoring import workload
 from davit.monitoring.rollout import Orphan, growth, unchangeable
+from davit.monitoring.salt import ANNOTATION as SALT
+from davit.monitoring.sharing import settled
 
 from davit_prometheus.assembly import Configuration
 from davit_prometheus.commands import MakeLive
@@ -19,7 +21,7 @@ from davit_prometheus.manifests.network_policy import network_policy
 from davit_prometheus.manifests.services import client, governing
 from davit_prometheus.manifests.stateful_set import stateful_set
 from davit_prometheus.manifests.web_config import web_config_secret
-from davit_prometheus.model import TLS_ASSETS, Instance
+from davit_prometheus.model import OPERATOR, TLS_ASSETS, Instance
 from davit_prometheus.snapshot import Pod, Snapshot
 
 SECRET_LIMIT = 1_000_000
@@ -105,7 +107,8 @@ def _files(instance: Instance, snapshot: Snapshot, children: Mapping[tuple[str, 
         if snapshot.foreign and ("Secret", name) in children:
             continue
         yield from _overflow(instance, shard, configuration, children)
-        yield workload.secret(metadata(instance, name), {CONFIG_KEY: configuration.main.encode()})
+        head = metadata(instance, name, annotations={SALT: snapshot.salt} if snapshot.salt else None)
+        yield workload.secret(head, {CONFIG_KEY: configuration.main.encode()})
 
 
 def _assets(instance: Instance, snapshot: Snapshot, children: Mapping[tuple[str, str], Manifest]) -> dict[str, bytes]:
@@ -179,7 +182,7 @@ def _stateful_sets(
         if live and "deletionTimestamp" in live["metadata"]:
             leaving = True
         elif live and why:
-            orphans.append(Orphan(wanted["metadata"]["name"], live["metadata"]["uid"], why))
+            orphans.append(Orphan(wanted["metadata"]["name"], live["metadata"]["uid"], why, wanted))
         else:
             sets.append(wanted)
     return sets, orphans, leaving
@@ -187,9 +190,13 @@ def _stateful_sets(
 
 def _services(instance: Instance, snapshot: Snapshot) -> Iterator[Manifest]:
     sharers = [one for one in snapshot.sharers if one.key != instance.key]
-    for service in (governing([*sharers, instance]), None if "Service" in snapshot.strangers else client(instance)):
-        if service is not None:
-            yield service
+    shared = governing([*sharers, instance])
+    live = {_name(one): one for one in snapshot.children if one["kind"] == "Service"}
+    if shared is not None and not settled(shared, live.get(_name(shared)), OPERATOR):
+        yield shared
+    own = None if "Service" in snapshot.strangers else client(instance)
+    if own is not None:
+        yield own
 
 
 def _guards(instance: Instance, snapshot: Snapshot) -> Iterator[Manifest]:
@@ -201,3 +208,7 @@ def _guards(instance: Instance, snapshot: Snapshot) -> Iterator[Manifest]:
         policy = network_policy(instance, stateful_set(instance, 0))
         if policy is not None:
             yield policy
+
+
+def _name(manifest: Manifest) -> str:
+    return str(manifest["metadata"]["name"])

@@ -39,8 +39,8 @@ class Snapshot:
 
     configurations: by shard; rules: by ConfigMap; assets: TLS files by name; faults: of the Prometheus' own spec, and of
     `Kind namespace/name` those of what it selects; held: why what is published stays as it is, empty when it need not;
-    unchecked: why what is published could not be proved before; live: what containers were proved to have loaded by
-    the pod's uid: a view that follows the actions of the same pass.
+    unchecked: why what is published could not be proved before; salt: under the digests of `configurations`; live: what
+    containers were proved to have loaded by the pod's uid: a view that follows the actions of the same pass.
     """
 
     children: Sequence[Manifest] = ()
@@ -58,6 +58,7 @@ class Snapshot:
     refused: str = ""
     foreign: bool = False
     """Whether its user writes the configuration, which then is nobody else's."""
+    salt: str = ""
     live: Mapping[str, Live] = field(default_factory=dict)
     strangers: frozenset[str] = frozenset()
     """The kinds of which a user has an object of their own for the pods, so that ours would clash with it."""

@@ -32,3 +32,9 @@ def owner_reference(owner: Mapping[str, Any]) -> dict[str, Any]:
         "controller": True,
         "blockOwnerDeletion": True,
     }
+
+
+def controlled_by(manifest: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
+    """Whether the owner is the controller of the object, by uid: names are re-used, uids never."""
+    references = manifest["metadata"].get("ownerReferences", [])
+    return any(ref.get("controller") and ref["uid"] == owner["metadata"]["uid"] for ref in references)

@@ -7,9 +7,11 @@ stored, no operand's memory is used, and the version that judges is the version 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -39,6 +41,14 @@ class NotReady(Transient):
     """The prover of an image does not run yet."""
 
 
+class Unanswered(NotReady):
+    """A prover that had answered others broke off with this document and did not come back: it may be the document's doing."""
+
+
+class _Cut(NotReady):
+    """A question was asked, and the answer did not come in time or not at all."""
+
+
 @dataclass(slots=True)
 class Prover:
     """`idle` is a command that does nothing for ever while its standard input stays open.
@@ -52,25 +62,84 @@ class Prover:
     home: str
     deployment: str
     idle: Sequence[str]
+    recovery: float = 20.0
+    """Seconds that a prover has to come back after it broke off."""
+    pause: float = 0.5
+    clock: Callable[[], float] = time.monotonic
     _pods: dict[str, Key] = field(default_factory=dict)
+    _answered: set[str] = field(default_factory=set)
+    """Images whose prover has answered anything."""
+    _alone: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def judge(self, image: str, argv: Sequence[str], document: bytes) -> str | None:
-        """None when the document is good, else what the checker says of it.
+        """None when the document is good, else what the checker says of it, or that it comes to no end with it.
 
-        Raises `NotReady` while the pod starts (it is made when there is none), `Blocked("NoChecker")` when the image
-        lacks the checker.
+        Raises `NotReady` while the pod starts (it is made when there is none), `Unanswered` when it stays away,
+        `Blocked("NoChecker")` when the image lacks the checker.
         """
-        pod = self._pods.get(image) or await self._find(image)
+        async with self._alone:
+            # While a suspicious document is asked about again, what it does to the prover must not be laid on this one.
+            pass
         try:
-            done = await self.client.exec(pod, COMPONENT, argv, stdin=document, patience=CHECK_TIMEOUT)
-        except Transient as error:
-            self._pods.pop(image, None)
-            raise NotReady(str(error), retry_after=0.5) from error
+            done = await self._ask(image, argv, document)
+        except _Cut as error:
+            async with self._alone:
+                again = await self._again(image, argv, document, error)
+            if again is None:
+                return f"{argv[0]} comes to no end with it: asked twice, it took more than {CHECK_TIMEOUT:.0f} s or broke off"
+            done = again
         if done.code in _NO_SUCH_PROGRAM:
             raise Blocked(
                 "NoChecker", f"the image {image} has no {argv[0]}: configurations can't be checked before they are loaded"
             )
         return None if done.code == 0 else (done.out + done.err).strip() or f"{argv[0]} ended with {done.code}"
+
+    async def _ask(self, image: str, argv: Sequence[str], document: bytes) -> Done:
+        pod = self._pods.get(image) or await self._find(image)
+        try:
+            done = await self.client.exec(pod, COMPONENT, argv, stdin=document, patience=CHECK_TIMEOUT)
+        except Transient as error:
+            self._pods.pop(image, None)
+            raise _Cut(str(error), retry_after=0.5) from error
+        self._answered.add(image)
+        return done
+
+    async def _again(self, image: str, argv: Sequence[str], document: bytes, error: _Cut) -> Done | None:
+        """Once more, of a prover that is well; None when it breaks off again, and then there is a new one."""
+        pods = await self._existing(image)
+        try:
+            await self._well(image)
+        except NotReady:
+            left = {pod["metadata"]["uid"] for pod in await self._existing(image)}
+            # A pod that went, as with its node, is nobody's doing; nor is it where the exec subresource never works.
+            if image in self._answered and left & {pod["metadata"]["uid"] for pod in pods}:
+                raise Unanswered(str(error), retry_after=1.0) from error
+            raise
+        try:
+            return await self._ask(image, argv, document)
+        except _Cut:
+            # What it does with this document has no end, and a container that breaks off often is started ever later.
+            await self._renew(image)
+            await self._well(image)
+            return None
+
+    async def _well(self, image: str) -> None:
+        """Wait until it answers a question that can't harm it; raises `NotReady`."""
+        began = self.clock()
+        while True:
+            try:
+                await self._ask(image, self.idle, b"")
+                return
+            except NotReady as error:
+                if self.clock() - began >= self.recovery:
+                    raise NotReady(str(error), retry_after=0.5) from error
+            await asyncio.sleep(self.pause)
+
+    async def _renew(self, image: str) -> None:
+        key = Key(self.home, self._name(image))
+        if (found := await self.client.get(DEPLOYMENT, key)) is not None:
+            await self.client.delete(DEPLOYMENT, key, uid=found["metadata"]["uid"])
+        self._pods.pop(image, None)
 
     async def retire(self, images: Collection[str]) -> None:
         """Remove the provers of images that are no longer in use."""
@@ -84,12 +153,17 @@ class Prover:
 
     async def _find(self, image: str) -> Key:
         name = self._name(image)
-        for pod in await self.client.list(POD, self.home, labels={**self._labels(), "davit.dev/prover": name}):
-            if "deletionTimestamp" not in pod["metadata"] and _runs(pod):
+        for pod in await self._existing(image):
+            if _runs(pod):
                 self._pods[image] = found = Key(self.home, pod["metadata"]["name"])
                 return found
         await self._make(name, image)
         raise NotReady(f"the prover of {image} does not run yet: look at Deployment {self.home}/{name}", retry_after=0.5)
+
+    async def _existing(self, image: str) -> list[Manifest]:
+        """Its pods that are not on their way out."""
+        found = await self.client.list(POD, self.home, labels={**self._labels(), "davit.dev/prover": self._name(image)})
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
     async def _make(self, name: str, image: str) -> None:
         key = Key(self.home, name)

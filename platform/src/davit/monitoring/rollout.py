@@ -14,11 +14,15 @@ from davit.monitoring.types import LabelSelector
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """Delete a StatefulSet and leave its pods and volumes, so that it can be made anew with what can't be changed in it."""
+    """Delete a StatefulSet and leave its pods and volumes, so that it can be made anew with what can't be changed in it.
+
+    successor: what it is to be, without which its pods would be nobody's.
+    """
 
     name: str
     uid: str
     why: str
+    successor: Manifest
     destructive: bool = False
     reason: str = "Recreating"
 
@@ -60,6 +64,30 @@ def unchangeable(wanted: Manifest, live: Manifest) -> str:
         if _size(spec) != _size(claims[name]):
             return "the size in its volumeClaimTemplates can't be changed"
     return ""
+
+
+def with_dropped(live: Manifest, wanted: Any) -> Manifest:
+    """The StatefulSet as it was applied; `wanted` is updateStrategy.rollingUpdate.maxUnavailable.
+
+    Where the feature gate MaxUnavailableStatefulSet is off the API server drops that field, and only managedFields tell that
+    it was applied: without this it would differ, and be applied, for ever.
+    """
+    strategy = live["spec"].get("updateStrategy") or {}
+    rolling = strategy.get("rollingUpdate") or {}
+    entries = live["metadata"].get("managedFields") or ()
+    owned = any(_dig(one, "fieldsV1", "f:spec", "f:updateStrategy", "f:rollingUpdate", "f:maxUnavailable") for one in entries)
+    if wanted is None or "maxUnavailable" in rolling or not owned:
+        return live
+    strategy = {**strategy, "rollingUpdate": {**rolling, "maxUnavailable": wanted}}
+    return {**live, "spec": {**live["spec"], "updateStrategy": strategy}}
+
+
+def _dig(found: Any, *path: str) -> bool:
+    for name in path:
+        if not isinstance(found, dict) or name not in found:
+            return False
+        found = found[name]
+    return True
 
 
 def growth(sets: Iterable[Manifest], volumes: Sequence[Manifest]) -> Iterator[Expand]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from davit.model import Manifest
 from davit.monitoring import web, workload
+from davit.monitoring.salt import ANNOTATION as SALT
 
 from davit_alertmanager.manifests import WEB_DIR, config_secret, metadata, tls_secret, web_secret
 from davit_alertmanager.model import CONFIG_FILE, Instance
@@ -14,10 +15,14 @@ _ROOM = 1_048_576 - 50_000
 """Bytes of names and contents in one Secret of TLS assets."""
 
 
-def config(instance: Instance, text: str, beside: Mapping[str, bytes]) -> Manifest:
-    """The configuration; `beside` are the other keys of the user's Secret, such as templates, mounted in the same place."""
+def config(instance: Instance, text: str, beside: Mapping[str, bytes], salt: str = "") -> Manifest:
+    """The configuration; `beside` are the other keys of the user's Secret, such as templates, mounted in the same place.
+
+    salt: under the digest.
+    """
     files = {name: content for name, content in beside.items() if name != CONFIG_FILE}
-    return workload.secret(metadata(instance, config_secret(instance)), {CONFIG_FILE: text.encode(), **files})
+    head = metadata(instance, config_secret(instance), annotations={SALT: salt} if salt else None)
+    return workload.secret(head, {CONFIG_FILE: text.encode(), **files})
 
 
 def tls_assets(instance: Instance, files: Mapping[str, bytes]) -> list[Manifest]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from davit.apply import controlled_by
 from davit.backup.job import JOB_NAME_LABEL
 from davit.errors import Blocked, Invalid, Transient
 from davit.kube.client import Client
 from davit.kube.kinds import EVENT, JOB, POD
-from davit.kube.labels import MANAGED_BY
+from davit.kube.labels import MANAGED_BY, controlled_by
 from davit.model import Key, Manifest
 
 from davit_etcd.api.backups import ETCD_BACKUP_SCHEDULE

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from davit.apply import controlled_by
 from davit.kube.client import Client
+from davit.kube.labels import controlled_by
 from davit.model import Key, Manifest
 
 from davit_etcd.api.backups import ETCD_BACKUP
