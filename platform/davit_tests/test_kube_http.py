@@ -15,6 +15,7 @@ from aiohttp import web
 from davit import metrics
 from davit.errors import Blocked, DavitError, Fatal, Rejected, Transient
 from davit.kube.client import Client
+from davit.kube.failures import Missing
 from davit.kube.http import Connection, Credentials, KubeClient, path
 from davit.kube.kinds import CONFIG_MAP, STATEFUL_SET
 from davit.model import Key, Kind, Manifest, Notice
@@ -104,6 +105,23 @@ async def test_get(client: KubeClient, server: Server) -> None:
     assert server.asked[0][4]["User-Agent"] == "davit-etcd/1.0"
     server.answer({"message": "not found"}, 404)
     assert await client.get(ETCD, KEY) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["../../other/secrets/x", "..", ".", "a/b", "a%2Fb", "a?watch=1", "a#b", "a\n", "-a", "", "é", "a" * 254]
+)
+async def test_a_name_that_nothing_can_have_is_never_asked_for(client: KubeClient, server: Server, name: str) -> None:
+    assert await client.get(CONFIG_MAP, Key("shop", name)) is None
+    assert await client.delete(CONFIG_MAP, Key("shop", name), uid="1") is False
+    with pytest.raises(Missing):
+        await client.patch(CONFIG_MAP, Key("shop", name), [])
+    with pytest.raises(Missing):
+        await client.apply(CONFIG_MAP, {"metadata": {"namespace": "shop", "name": name}})
+    if name:
+        assert await client.get(CONFIG_MAP, Key(name, "orders")) is None
+        assert await client.list(CONFIG_MAP, name) == []
+        assert await client.metadata(CONFIG_MAP, name) == []
+    assert server.asked == []
 
 
 async def test_list_reads_all_pages_and_names_the_kind_of_each_item(client: KubeClient, server: Server) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import ssl
 import threading
 import time
@@ -187,6 +188,8 @@ class _Call:
     body: object = None
     query: Mapping[str, str] = field(default_factory=dict)
     accept: str = _JSON
+    refused: str = ""
+    """Why it is not sent: no object can have the name."""
 
 
 class KubeClient:
@@ -325,6 +328,8 @@ class KubeClient:
             query["continue"] = more
 
     async def _send(self, call: _Call) -> Manifest:
+        if call.refused:
+            raise Missing(call.refused)
         # A stream, because aiohttp warns of plain bytes of more than 1 MiB, and a Secret may have as many.
         content = None if call.body is None else BytesIO(json.dumps(call.body, separators=(",", ":")).encode())
         headers = {"Accept": call.accept, "Content-Type": _CONTENT_TYPES.get(call.verb, _JSON)}
@@ -344,8 +349,19 @@ class KubeClient:
         raise failure(what, response.status, response.headers.get("Retry-After", ""), answer)
 
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,252}")
+"""No object has another name (Kubernetes documentation, "Object Names and IDs"; RBAC's names may hold a colon)."""
+
+
 def path(kind: Kind, key: Key, subresource: str = "") -> str:
-    """The URL path of an object, or of a list when the key has no name."""
+    """The URL path of an object, or of a list when the key has no name.
+
+    Raises Missing for names that no object can have: people write names into specs, and with one like
+    `../../other/secrets/x` the operator would read where they may not.
+    """
+    for part in (key.namespace, key.name):
+        if part and not _NAME.fullmatch(part):
+            raise Missing(f"no {kind.kind} can be named {part!r}")
     parts = [_group(kind)]
     if key.namespace and kind.namespaced:
         parts += ["namespaces", key.namespace]
@@ -364,7 +380,13 @@ def _call(
     resource = f"{kind.plural}.{kind.group}".rstrip(".") + f"/{subresource}".rstrip("/")
     name = f" {key.name}" if key.name else ""
     where = f" in namespace {key.namespace}" if key.namespace else ""
-    return _Call(verb, resource + name + where, path(kind, key, subresource), body, query or {})
+    what = resource + name + where
+    if not key.name and verb not in ("list", "create"):
+        return _Call(verb, what, "", refused=f"no {kind.kind} has an empty name")
+    try:
+        return _Call(verb, what, path(kind, key, subresource), body, query or {})
+    except Missing as error:
+        return _Call(verb, what, "", refused=str(error))
 
 
 def _group(kind: Kind) -> str:
