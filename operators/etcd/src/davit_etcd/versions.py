@@ -149,7 +149,8 @@ FRESH_SNAPSHOT = {"snapshot-count": "1", "snapshot-catchup-entries": "1"}
 def needs_fresh_snapshot(running: Version, target: Version) -> bool:
     """Whether a member must take a raft snapshot before it may run `target`.
 
-    3.5 wrote v2 requests into the log (etcd-io/etcd#16966); 3.6 replays them, 3.7 can't even parse them and panics. Small
-    clusters never reach the default of 10,000 entries after which a snapshot would leave them behind.
+    What is in the log below the last snapshot is never read again, and small clusters never reach the 10,000 (before 3.6:
+    100,000) entries after which one is taken. 3.4 writes a v2 request (QGET) for every /health, and 3.6 panics at it; 3.5
+    wrote v2 requests for members and versions (etcd-io/etcd#16966), which 3.6 replays and 3.7 can't even parse.
     """
-    return running.line == (3, 6) and target.line == (3, 7)
+    return (running.line, target.line) in (((3, 5), (3, 6)), ((3, 6), (3, 7)))
