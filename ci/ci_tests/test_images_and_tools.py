@@ -14,6 +14,7 @@ import pytest
 from ci.cluster.local import operands
 from ci.images import table
 from ci.images.build import Archive, build_command
+from ci.images.renew import outdated
 from ci.images.table import digest, images, loadable, operators
 from ci.paths import CI, REPO
 from ci.tools.build import GO_AT_LEAST, default_program, is_built
@@ -157,13 +158,34 @@ def test_build_command_names_base_and_arguments() -> None:
     assert "ETCD_VERSION=3.5.16" in command
 
 
-def test_archive_digest(tmp_path: Path) -> None:
-    index = json.dumps({"manifests": [{"digest": "sha256:abc"}]}).encode()
+def test_archive_digests(tmp_path: Path) -> None:
+    """Of the manifest, by which nodes know an image, and of the config, by which pods do."""
+    files = {
+        "index.json": {"manifests": [{"digest": "sha256:abc"}]},
+        "blobs/sha256/abc": {"config": {"digest": "sha256:def"}},
+    }
     with tarfile.open(tmp_path / "a.tar", "w") as tar:
-        entry = tarfile.TarInfo("index.json")
-        entry.size = len(index)
-        tar.addfile(entry, io.BytesIO(index))
-    assert Archive("x", tmp_path / "a.tar").digest == "sha256:abc"
+        for name, content in files.items():
+            data = json.dumps(content).encode()
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    archive = Archive("x", tmp_path / "a.tar")
+    assert (archive.digest, archive.config) == ("sha256:abc", "sha256:def")
+
+
+def test_pods_of_an_older_build_of_the_same_tag_are_found() -> None:
+    def pod(name: str, image: str, running: str) -> dict[str, object]:
+        status = {"containerStatuses": [{"image": image, "imageID": running}]}
+        return {"metadata": {"namespace": "n", "name": name}, "status": status}
+
+    pods = [
+        pod("old", "a:1", "sha256:1"),
+        pod("new", "a:1", "sha256:2"),
+        pod("other", "b:1", "sha256:1"),
+        pod("starting", "a:1", ""),
+    ]
+    assert list(outdated(pods, {"a:1": "sha256:2"})) == [("n", "old")]
 
 
 def test_required_version_in_both_spellings() -> None:

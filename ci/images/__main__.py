@@ -9,6 +9,7 @@ from ci.cluster.providers import provider, running
 from ci.cluster.system import alone, install_packages, require_root
 from ci.errors import Refused, main_guard
 from ci.images.build import build_all, have_buildah
+from ci.images.renew import renew
 from ci.images.table import images, loadable
 
 
@@ -42,6 +43,7 @@ def build_or_load(command: str, names: list[str]) -> None:
     archives = build_all(names)
     if command == "load":
         provider().load(archives)
+        renew(archives)
     else:
         print("\n".join(f"{archive.ref}\t{archive.path}" for archive in archives))
 

@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ci.images.table import Image, archive, digest, images, rootfs
 from ci.paths import cache
@@ -31,10 +32,18 @@ class Archive:
     @property
     def digest(self) -> str:
         """The manifest digest, by which container runtimes know an image."""
+        return str(self._read("index.json")["manifests"][0]["digest"])
+
+    @property
+    def config(self) -> str:
+        """The config's digest, by which the status of a pod names the image that it runs."""
+        return str(self._read(f"blobs/{self.digest.replace(':', '/')}")["config"]["digest"])
+
+    def _read(self, name: str) -> Any:
         with tarfile.open(self.path) as tar:
-            index = tar.extractfile("index.json")
-            assert index is not None
-            return str(json.load(index)["manifests"][0]["digest"])
+            file = tar.extractfile(name)
+            assert file is not None
+            return json.load(file)
 
 
 def build_all(names: Iterable[str]) -> list[Archive]:

@@ -107,7 +107,7 @@ REASONS: dict[str, tuple[str, ...]] = {
     "archive: empty": ("Corrupt",),
     "archive: gone": ("Corrupt", "Missing"),
     "archive: of another backup": ("Corrupt",),
-    "marker: one byte turned over": ("Corrupt",),
+    "marker: one digit changed": ("Corrupt",),
     "marker: cut in half": ("Corrupt",),
     "marker: never written": ("Corrupt", "Missing"),
     "snapshot: one byte turned over, all else made to fit": ("Corrupt",),
@@ -123,7 +123,9 @@ DAMAGE: dict[str, Damage] = {
     "archive: empty": lambda c, _: c.store.write(c.archive, b""),
     "archive: gone": lambda c, _: c.store.delete(c.archive),
     "archive: of another backup": of_another_backup,
-    "marker: one byte turned over": lambda c, _: c.store.flip(c.marker, c.store.read(c.marker).index(b'"sha256": "') + 12),
+    "marker: one digit changed": lambda c, _: c.store.write(
+        c.marker, c.store.read(c.marker).replace(b'"size": ', b'"size": 1', 1)
+    ),
     "marker: cut in half": lambda c, _: c.store.truncate(c.marker, len(c.store.read(c.marker)) // 2),
     "marker: never written": lambda c, _: c.store.delete(c.marker),
     "snapshot: one byte turned over, all else made to fit": lambda c, _: c.repack(lambda data: flip(data, len(data) // 2)),

@@ -24,6 +24,20 @@ def backed_up(cluster: EtcdCluster, name: str) -> Json:
     return Backup(cluster.sandbox, name).create(cluster=cluster.name, deadline="2m").succeeded()  # type: ignore[no-any-return]
 
 
+def told(cluster: EtcdCluster, *words: str) -> str:
+    """The command of the obituary, once it has all the words: the loss is seen volume by volume."""
+
+    def whole(condition: Json) -> bool:
+        said = condition.get("message", "")
+        return condition.get("status") == "True" and all(word in said for word in words) and bool(COMMAND.search(said))
+
+    found = cluster.until(f"Stalled with {', '.join(words)} and a command", lambda: cluster.condition("Stalled"), whole, 90)
+    assert found["reason"] in LOST
+    command = COMMAND.search(found["message"])
+    assert command
+    return command[0]
+
+
 def recovered(cluster: EtcdCluster, size: int, old: etcd.View) -> Json:
     """Wait until the cluster has begun anew, and look that nothing of the old one is in it; status.restore."""
     cluster.until(
@@ -53,11 +67,7 @@ def test_manual_names_the_survivor_the_backup_and_the_command(
     first, second, survivor = sorted(old.listed)
     claim = cluster.claims()[claim_name(survivor)]
     damage.lose_volumes(cluster, [first, second])
-    stalled = cluster.wait_condition("Stalled", "True", *LOST)
-    for word in (survivor, claim_name(survivor), "newest", backup["time"], str(backup["revision"])):
-        assert word in stalled["message"], f"{word!r} is not in {stalled['message']!r}"
-    command = COMMAND.search(stalled["message"])
-    assert command, stalled["message"]
+    command = told(cluster, survivor, claim_name(survivor), "newest", backup["time"], str(backup["revision"]))
     never(
         "anything is done without being told",
         lambda: cluster.claims().get(claim_name(survivor)),
@@ -66,7 +76,7 @@ def test_manual_names_the_survivor_the_backup_and_the_command(
     )
     assert not cluster.fresh_members(old.listed)
 
-    done = kubectl_program.run(*shlex.split(command[0])[1:])
+    done = kubectl_program.run(*shlex.split(command)[1:])
     assert done.code == 0, done.err
     progress = recovered(cluster, 3, old)
     assert survivor in progress["source"]
@@ -109,12 +119,9 @@ def test_all_volumes_are_gone_and_a_backup_is_left(
     old = etcd.settled(cluster, size)
     damage.lose_volumes(cluster, old.listed)
     if recovery == "manual":
-        stalled = cluster.wait_condition("Stalled", "True", *LOST)
-        assert "newest" in stalled["message"]
-        command = COMMAND.search(stalled["message"])
-        assert command, stalled["message"]
+        command = told(cluster, "newest")
         never("an empty cluster serves", cluster.status, lambda s: s.get("clusterID") != old.members[0].cluster, during=10)
-        done = kubectl_program.run(*shlex.split(command[0])[1:])
+        done = kubectl_program.run(*shlex.split(command)[1:])
         assert done.code == 0, done.err
     progress = recovered(cluster, size, old)
     assert newest["id"] in progress["source"]

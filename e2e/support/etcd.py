@@ -149,29 +149,25 @@ def put(cluster: EtcdCluster, **pairs: str) -> None:
 
 def get(cluster: EtcdCluster, key: str) -> str | None:
     """Read a key linearizably, None when it does not exist."""
-    answer = cluster.sandbox.call([{"url": cluster.endpoint, "path": "/v3/kv/range", "body": {"key": _pack(key)}}])[0]
-    if "error" in answer:
-        raise AssertionError(f"get {key} from {cluster.endpoint}: {answer['error']}")
-    found = answer["ok"].get("kvs", [])
+    found = _answer(cluster, f"get {key}", {"path": "/v3/kv/range", "body": {"key": _pack(key)}}).get("kvs", [])
     return _unpack(found[0].get("value", "")) if found else None
 
 
 def revision(cluster: EtcdCluster) -> int:
     """The store's revision now."""
-    answer = cluster.sandbox.call([{"url": cluster.endpoint, "path": "/v3/kv/range", "body": {"key": _pack("?")}}])[0]
-    if "error" in answer:
-        raise AssertionError(f"range from {cluster.endpoint}: {answer['error']}")
-    return int(answer["ok"]["header"]["revision"])
+    return int(_answer(cluster, "the revision", {"path": "/v3/kv/range", "body": {"key": _pack("?")}})["header"]["revision"])
 
 
 def watch(cluster: EtcdCluster, key: str, start: int) -> Json:
     """What a watch of a key from a revision is told first: that it is canceled, with compact_revision, or events."""
-    asked = {"url": cluster.endpoint, "watch": key, "revision": start, "timeout": 10}
-    answer = cluster.sandbox.call([asked])[0]
-    if "error" in answer:
-        raise AssertionError(f"watch {key} from {start} at {cluster.endpoint}: {answer['error']}")
-    found: Json = answer["ok"]
-    return found
+    return _answer(cluster, f"watch {key} from {start}", {"watch": key, "revision": start, "timeout": 10})
+
+
+def _answer(cluster: EtcdCluster, what: str, request: Json) -> Json:
+    """Of whoever serves at the client endpoint; nodes may learn some seconds late who that is."""
+    asked = {"url": cluster.endpoint, **request}
+    answer: Json = cluster.until(what, lambda: cluster.sandbox.call([asked])[0], lambda found: "ok" in found, 20)["ok"]
+    return answer
 
 
 def fill(cluster: EtcdCluster, count: int, size: int, seconds: float = 300) -> int:
@@ -179,6 +175,7 @@ def fill(cluster: EtcdCluster, count: int, size: int, seconds: float = 300) -> i
 
     etcd answers only when all of them are on disk, so that this is no load that anything else is measured under.
     """
+    revision(cluster)
     asked = {"url": cluster.endpoint, "fill": "fill", "count": count, "size": size, "timeout": 30}
     answer = cluster.sandbox.call([asked], timeout=seconds)[0]
     if "error" in answer:

@@ -6,9 +6,9 @@ import json
 from dataclasses import replace
 
 import pytest
-from davit.backup.catalog import Catalog, commit, listed, pick, prune, record, remove
+from davit.backup.catalog import Catalog, commit, listed, pick, prune, record, refuse, remove
 from davit.backup.errors import AccessDenied, Corrupt, Missing, TooSlow
-from davit.backup.model import Marker, Rules, Verified
+from davit.backup.model import Marker, Refused, Rules, Verified
 from davit.testing.store import MemoryStore
 
 from davit_tests.backup_world import GROUP, NOW, SUBJECT, marker_at, stored
@@ -29,6 +29,56 @@ def filled(*hours: float, group: str = GROUP) -> tuple[MemoryStore, list[Marker]
 
 def verified(marker: Marker) -> Verified:
     return Verified("2026-11-21T12:00:00Z", marker.archive.sha256, {"hash": "7"})
+
+
+def refused(marker: Marker) -> Refused:
+    return Refused("2026-11-21T12:00:00Z", marker.archive.sha256, "Corrupt", "the hash differs")
+
+
+def test_what_a_verification_refused_is_had_by_its_id_alone() -> None:
+    store, (bad, good) = filled(1, 5)
+    record(store, bad, verified(bad))
+    record(store, good, verified(good))
+    refuse(store, bad, refused(bad))
+    found = listed(store, FOLDER)
+    assert [entry.refused for entry in found.entries] == [None, refused(bad)]
+    assert pick(found, "latest").id == pick(found, "latestVerified").id == good.id
+    assert pick(found, bad.id).id == bad.id
+    record(store, bad, verified(bad))
+    assert pick(listed(store, FOLDER), "latest").id == bad.id
+
+
+def test_where_all_were_refused_latest_says_so() -> None:
+    store, (bad,) = filled(1)
+    refuse(store, bad, refused(bad))
+    with pytest.raises(Missing, match=f"Refused by their verification, to be had by their id alone: {bad.id}"):
+        pick(listed(store, FOLDER), "latest")
+
+
+@pytest.mark.parametrize("how", ["another archive", "changed", "no JSON"])
+def test_a_refusal_that_can_not_be_trusted_is_none(how: str) -> None:
+    store, (new,) = filled(1)
+    found = replace(refused(new), sha256="0" * 64) if how == "another archive" else refused(new)
+    text = {"changed": found.to_json().replace(b"hash", b"date"), "no JSON": b"{"}.get(how, found.to_json())
+    store.objects[f"{new.folder}/refused.json"] = text
+    assert pick(listed(store, FOLDER), "latest").refused is None
+
+
+def test_a_prune_keeps_what_it_is_told_to_keep() -> None:
+    """A restore's own safety backup must not remove the one that is being restored."""
+    store, markers = filled(1, 2, 3, 4, 5, 6)
+    pruned = prune(store, SUBJECT, GROUP, Rules(keep_last=5), NOW, keep=(markers[-1].id,))
+    assert (pruned.removed, pruned.kept) == ((), 6)
+    assert prune(store, SUBJECT, GROUP, Rules(keep_last=5), NOW).removed == (markers[-1].id,)
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1999-12-31T23:59:59Z"])
+def test_a_marker_from_the_ends_of_the_calendar_is_damaged_and_a_prune_never_raises(time: str) -> None:
+    store, (odd, *_) = filled(1, 2, 3)
+    store.objects[f"{odd.folder}/backup.json"] = replace(odd, time=time).to_json()
+    assert [found.id for found in listed(store, FOLDER).damaged] == [odd.id]
+    pruned = prune(store, SUBJECT, GROUP, Rules(daily=1, weekly=1), NOW)
+    assert any("is no time at which a backup was made" in warning for warning in pruned.warnings)
 
 
 def test_an_empty_store_has_no_backups() -> None:

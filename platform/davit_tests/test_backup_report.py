@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from davit.backup.report import LIMIT, Failed, Report, Running, Succeeded, of_pods
+from davit.backup.report import LIMIT, STOPPED, Failed, Report, Running, Succeeded, of_pods
 from davit.status import timestamp
 from hypothesis import given
 from hypothesis import strategies as st
@@ -177,9 +177,22 @@ def test_a_pod_that_was_evicted() -> None:
 def test_the_deadline() -> None:
     found = of_pods(job("Failed", "DeadlineExceeded"), [], NOW)
     assert found == Failed("DeadlineExceeded", "It took longer than its deadline of 60 s.")
-    lost = pod(phase="Failed", containerStatuses=[ended(BAD, 75)])
+    lost = pod(phase="Failed", containerStatuses=[ended("killed", 137, reason="Error")])
     found = of_pods(job("Failed", "DeadlineExceeded"), [lost], NOW)
-    assert found == Failed("DeadlineExceeded", f"It took longer than its deadline of 60 s. Last failure: {BAD.message}")
+    assert isinstance(found, Failed)
+    assert found.reason == "DeadlineExceeded"
+    assert "Container agent ended with exit code 137" in found.message
+
+
+def test_at_the_deadline_the_reason_is_that_of_the_last_attempt_which_ended_by_itself() -> None:
+    said = f"It took longer than its deadline of 60 s. Last failure: {BAD.message}"
+    lost = pod(phase="Failed", containerStatuses=[ended(BAD, 75)])
+    assert of_pods(job("Failed", "DeadlineExceeded"), [lost], NOW) == Failed(BAD.reason, said, BAD)
+    stopped = pod("b-2", born=9, phase="Failed", containerStatuses=[ended(Report(False, STOPPED, "It was told to stop."), 75)])
+    assert of_pods(job("Failed", "DeadlineExceeded"), [lost, stopped], NOW) == Failed(BAD.reason, said, BAD)
+    assert of_pods(job("Failed", "DeadlineExceeded"), [stopped], NOW) == Failed(
+        "DeadlineExceeded", "It took longer than its deadline of 60 s."
+    )
 
 
 def test_a_failed_job_waits_for_its_report_for_a_minute() -> None:

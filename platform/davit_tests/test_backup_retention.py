@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from davit.backup.model import Entry, Rules
+from davit.backup.model import Entry, Refused, Rules
 from davit.backup.retention import doomed
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +30,19 @@ ENTRIES = st.lists(
 COUNT = st.none() | st.integers(1, 12)
 AGE = st.none() | st.integers(1, 4000).map(lambda hours: hours * HOUR)
 RULES = st.builds(Rules, COUNT, COUNT, COUNT, COUNT, COUNT, COUNT, AGE)
+
+
+def bad(found: Entry) -> Entry:
+    return replace(found, refused=Refused("2026-11-21T12:00:00Z", found.marker.archive.sha256, "Corrupt", "it is"))
+
+
+def test_refused_ones_push_no_good_one_out_and_go_once_a_good_one_is_newer() -> None:
+    good = [made(NOW - hours * HOUR, hours == 9) for hours in (7, 8, 9)]
+    poor = [bad(made(NOW - hours * HOUR, hours == 1)) for hours in (1, 2, 3)]
+    old = bad(made(NOW - 8.5 * HOUR, False))
+    assert gone([*good, *poor, old], Rules(keep_last=3)) == {old.id}
+    assert gone([*good, *poor, old, made(NOW, True)], Rules(keep_last=3)) == {old.id, good[2].id, *(one.id for one in poor)}
+    assert gone([*poor, old], Rules(keep_last=1)) == set()
 
 
 def kept(entries: list[Entry], rules: Rules, now: float = NOW) -> list[Entry]:

@@ -39,6 +39,8 @@ PROOF = {
     "keys": 12,
     "compared": True,
     "seconds": 9.0,
+    "stored": 1,
+    "pruned": [],
 }
 
 

@@ -139,7 +139,8 @@ def _job(name: str, word: str) -> Manifest:
 def _job_pod(name: str, word: str) -> Manifest:
     good = word == "succeeded"
     said = {"ok": good, "reason": "Restored" if good else "Corrupt", "message": "" if good else "the archive is cut off"}
-    known = {"revision": 42, "location": "s3://backups/ns/c/20260101T000000Z-00000000", "time": "2026-01-01T00:00:00Z"}
+    place = "s3://backups/ns/c/20260101T000000Z-00000000"
+    known = {"revision": 42, "location": place, "time": "2026-01-01T00:00:00Z", "clusterID": CLUSTER_ID}
     facts = known if good else {}
     ended = {"terminated": {"exitCode": 0 if good else 65, "message": json.dumps(said | {"facts": facts})}}
     state = {"running": {}} if word == "running" else ended
@@ -155,7 +156,7 @@ def _job_pod(name: str, word: str) -> Manifest:
 def _backup(name: str, phase: str | Words) -> Manifest:
     if not isinstance(phase, str):
         spec = {"cluster": "c", "objectStore": {"bucket": "backups", "credentialsSecret": {"name": "s3"}}}
-        status = {"phase": "Succeeded", **phase}
+        status = {"phase": "Succeeded", "clusterID": CLUSTER_ID, **phase}
         return {"kind": "EtcdBackup", "metadata": {"name": name, "namespace": "ns"}, "spec": spec, "status": status}
     said = {"message": "the bucket is missing"} if phase == "Failed" else {}
     head = {"name": name, "namespace": "ns"}

@@ -16,7 +16,7 @@ from davit.model import Action, Manifest, Outcome, Plan
 from davit.status import timestamp
 from davit_etcd.commands import Create, DeleteJob
 from davit_etcd.manifests.jobs import Agent
-from davit_etcd.model import Cluster, Snapshot
+from davit_etcd.model import ROLE_LABEL, Cluster, Snapshot
 from davit_etcd.observe import remembering
 from davit_etcd.plan import plan
 from davit_etcd.progress import Progress
@@ -48,7 +48,8 @@ class Job:
 class RestoreWorld(World):
     """`fault` is what becomes of Jobs: permanent, transient, hang, or nothing.
 
-    stored: how far the data in the store is; crippled: members that find no node; current: the history that ran last.
+    stored: how far the data in the store is; crippled: members that find no node; current: the history that ran last;
+    served: histories that clients may have written to, through the Service.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -59,6 +60,7 @@ class RestoreWorld(World):
         self.stored = 5
         self.crippled: set[str] = set()
         self.current = ""
+        self.served: set[str] = set()
 
     @property
     def now(self) -> float:
@@ -69,6 +71,9 @@ class RestoreWorld(World):
         for job in self.jobs.values():
             self._work(job)
         self._one_history()
+        for name, ring in self.rings.items():
+            if self.alive(name, ring) and any(ROLE_LABEL in pod.labels for pod, _ in self.running(name, ring).values()):
+                self.served.add(name)
 
     def _start(self, pod: Pod) -> None:
         if pod.member in self.crippled:
@@ -116,7 +121,7 @@ class RestoreWorld(World):
         name = backup["metadata"]["name"]
         backup["status"] = {
             "phase": "Succeeded", "id": f"20270115T08{len(self.backups):02d}00Z-{abs(hash(name)) % 16**8:08x}",
-            "time": timestamp(self.now), "revision": index,
+            "time": timestamp(self.now), "revision": index, "clusterID": found[0] if found else "",
         }  # fmt: skip
 
     def _work(self, job: Job) -> None:
@@ -135,14 +140,15 @@ class RestoreWorld(World):
         ring = self.rings.get(claim.disk.ring)
         if ring is not None and any(peer.started for peer in ring.peers.values()):
             raise Broken(f"a Job writes over the data of {job.seed}, on which etcd has started")
-        index = self._content(job)
+        index, of = self._content(job)
         name, key = f"r{self.serial()}", f"m{self.serial()}"
         self.rings[name] = Ring({key: Peer(job.seed, match=index)}, committed=index, seeded=True)
         claim.disk = Disk(name, key, index)
         job.end, job.ended = "Complete", self.now
-        job.words = Report(True, "Restored", "done", {"revision": index, "id": "x"}).to_json()
+        job.words = Report(True, "Restored", "done", {"revision": index, "id": "x", "clusterID": of}).to_json()
 
-    def _content(self, job: Job) -> int:
+    def _content(self, job: Job) -> tuple[int, str]:
+        """How far the data of its source is, and of which history."""
         config = json.loads(
             next(e["value"] for e in job.manifest["spec"]["template"]["spec"]["initContainers"][0]["env"]).replace("$$", "$")
         )
@@ -153,9 +159,9 @@ class RestoreWorld(World):
             disk = self.disk(pod)
             assert disk is not None
             assert pod.phase == "running"
-            return disk.index
+            return disk.index, disk.ring
         named = next((b for b in self.backups.values() if (b.get("status") or {}).get("id") == source["id"]), None)
-        return int(named["status"]["revision"]) if named else self.stored
+        return (int(named["status"]["revision"]), named["status"]["clusterID"]) if named else (self.stored, "elsewhere")
 
     def job_manifests(self) -> tuple[Manifest, ...]:
         return tuple(
@@ -280,12 +286,20 @@ class RestoreOperator(Operator):
         if progress is None or progress.done or not progress.apart(int(name.rpartition("-")[2])):
             super()._may_lose(disk, name)
             return
+        ring = world.rings.get(disk.ring)
+        intact = [p.name for key, p in (ring.voters() if ring else {}).items() if self._holds(p.name, key)]
+        if disk.ring in world.served and not progress.switched and intact:
+            raise Broken(f"{name} is deleted although clients wrote to its history, of which {intact} are left")
         if progress.switched:
             self._replaced(name)
         elif progress.kind == "Restore":
             lost = [old for old in progress.old_members if old not in world.claims or world.claims[old].going]
             if lost:
                 raise Broken(f"{name} with the restored data is deleted although {lost} of the old data are gone")
+
+    def _holds(self, name: str, key: str) -> bool:
+        claim = self.world.claims.get(name)
+        return claim is not None and not claim.going and claim.disk.member == key
 
     def _replaced(self, name: str) -> None:
         found = self.world.the_ring()

@@ -112,6 +112,7 @@ def free(monkeypatch: pytest.MonkeyPatch, **mib: int) -> None:
     class Usage:
         def __init__(self, free: int) -> None:
             self.free = free
+            self.total = 1000 * MIB
 
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(mib[Path(folder).name] * MIB))
 
@@ -131,11 +132,22 @@ def test_the_download_needs_room_twice(tmp_path: Path, monkeypatch: pytest.Monke
     assert Place(str(volume)).prepare(100 * MIB, 100 * MIB) == volume / "restore/snapshot.db"
 
 
+def test_a_part_of_the_nodes_own_disk_stays_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    free(monkeypatch, volume=399)
+    with pytest.raises(AgentError, match="has 299 MiB to spare beside the 10% that must stay free") as raised:
+        Place(str(volume)).prepare(100 * MIB, 100 * MIB, shared=True)
+    assert (raised.value.reason, raised.value.permanent) == ("NodeDiskFull", False)
+    free(monkeypatch, volume=400)
+    Place(str(volume)).prepare(100 * MIB, 100 * MIB, shared=True)
+
+
 def test_where_the_volume_is_tight_the_download_goes_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     volume, scratch = tmp_path / "volume", tmp_path / "scratch"
     volume.mkdir()
     scratch.mkdir()
-    free(monkeypatch, volume=200, scratch=100)
+    free(monkeypatch, volume=200, scratch=200)
     place = Place(str(volume), str(scratch))
     place.prepare(100 * MIB, 100 * MIB).write_text("snapshot")
     assert place.download.read_text() == "snapshot"
@@ -145,6 +157,6 @@ def test_where_the_volume_is_tight_the_download_goes_elsewhere(tmp_path: Path, m
     place.settle()
     assert not list(scratch.iterdir())
     shutil.rmtree(place.data)
-    free(monkeypatch, volume=200, scratch=99)
+    free(monkeypatch, volume=200, scratch=199)
     with pytest.raises(AgentError, match="needs 200 MiB on the volume, which has 200 MiB free, and 99 MiB beside it"):
         place.prepare(100 * MIB, 100 * MIB)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from davit import metrics as library
 from davit.backup.model import backup_id
-from davit.errors import Blocked, Rejected, Transient
-from davit.kube.kinds import JOB
+from davit.errors import Blocked, Rejected
+from davit.kube.kinds import JOB, POD
 from davit.model import Key, Manifest
 from davit.reconcile import Operator
 from davit.status import timestamp, verdict
@@ -446,12 +446,117 @@ async def test_a_predecessors_job_is_waited_for() -> None:
     world.kube.remove(ETCD_BACKUP, Key("ns", "b"))
     anew = resource(ETCD_BACKUP, "b", {"cluster": "c"}, uid="uid-anew", creationTimestamp=timestamp(world.now))
     world.kube.put(ETCD_BACKUP, anew)
-    with pytest.raises(Transient, match="garbage collector"):
-        await world.reconcile()
+    assert await world.reconcile() == 1.0
+    assert "garbage collector" in world.status()["message"]
     assert world.status()["phase"] == "Pending"
     world.kube.remove(JOB, Key("ns", "b-backup"))
     await world.reconcile()
     assert world.job()["metadata"]["ownerReferences"][0]["uid"] == "uid-anew"
+
+
+async def test_a_predecessors_job_that_never_goes_fails_the_backup_in_the_end() -> None:
+    world = BackupWorld()
+    world.backup()
+    await world.reconcile()
+    world.kube.remove(ETCD_BACKUP, Key("ns", "b"))
+    made = resource(ETCD_BACKUP, "b", {"cluster": "c"}, uid="uid-anew", creationTimestamp=timestamp(world.now))
+    world.kube.put(ETCD_BACKUP, made)
+    await world.reconcile()
+    world.now += HOUR - 60
+    assert await world.reconcile() == 30.0
+    world.now += 60
+    assert await world.reconcile() is None
+    assert world.status()["phase"] == "Failed"
+    assert "Job b-backup of an earlier EtcdBackup of this name is still there" in world.status()["message"]
+
+
+async def test_a_strangers_job_of_its_name_fails_the_backup_at_its_deadline() -> None:
+    world = BackupWorld()
+    world.backup()
+    world.kube.put(JOB, resource(JOB, "b-backup", {}, uid="other"))
+    await world.reconcile()
+    assert world.status()["phase"] == "Pending"
+    world.now += HOUR
+    await world.reconcile()
+    assert world.status()["phase"] == "Failed"
+    assert condition(world.kube.objects[ETCD_BACKUP, Key("ns", "b")], "Stalled")["reason"] == "NameTaken"
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"cluster": "../../victim/etcdclusters/c"}, "spec.cluster: '../../victim/etcdclusters/c' can't be its name: write"),
+        ({"cluster": "c/status"}, "spec.cluster"),
+        ({"encryption": {"secretName": "a/b"}}, "spec.encryption.secretName"),
+        ({"encryption": {"secretName": "a", "key": "../age.key"}}, "spec.encryption.key"),
+        ({"encryption": {"secretName": "a", "key": ".."}}, "spec.encryption.key"),
+        ({"objectStore": {**STORE, "credentialsSecret": {"name": "../x"}}}, "spec.objectStore.credentialsSecret.name"),
+        ({"objectStore": {**STORE, "ca": {"name": "ca", "key": "..x"}}}, "spec.objectStore.ca.key"),
+        ({"deadline": "72h1s"}, "spec.deadline: 72h1s is too long: at most 72h"),
+        ({"deadline": "9" * 31 + "h"}, "spec.deadline"),
+    ],
+)
+async def test_names_that_lead_elsewhere_and_endless_deadlines_are_refused(spec: dict[str, Any], said: str) -> None:
+    world = BackupWorld()
+    world.backup(**spec)
+    await world.reconcile()
+    assert world.status()["phase"] == "Failed"
+    assert said in world.status()["message"]
+    assert world.names(JOB) == []
+
+
+@pytest.mark.parametrize("change", [{"namespace": "victim"}, {"name": "other"}])
+async def test_a_cluster_that_was_not_asked_for_is_none(change: dict[str, str]) -> None:
+    """Whatever the client answers."""
+    world = BackupWorld()
+    world.backup()
+    world.kube.objects[ETCD_CLUSTER, Key("ns", "c")]["metadata"].update(change)
+    await world.reconcile()
+    assert world.status()["phase"] == "Pending"
+    assert "does not exist in this namespace" in world.status()["message"]
+    assert world.names(JOB) == []
+
+
+async def test_retention_waits_for_the_verification() -> None:
+    world = BackupWorld()
+    world.schedule(verify="restore", retention={"keepLast": 3})
+    world.now += HOUR
+    await world.tick()
+    (name,) = world.names(ETCD_BACKUP)
+    await world.reconcile(name)
+    assert config(world.job(f"{name}-backup"))["retention"] is None
+    world.finish(f"{name}-backup")
+    await world.reconcile(name)
+    assert config(world.job(f"{name}-verify"))["retention"] == {"keepLast": 3}
+    assert "stored" not in world.status(ETCD_BACKUP, name)
+    world.finish(f"{name}-verify")
+    await world.reconcile(name)
+    assert (world.status(ETCD_BACKUP, name)["stored"], world.status(ETCD_BACKUP, name)["pruned"]) == (1, 0)
+
+
+async def test_no_retention_removes_what_the_cluster_is_restored_from() -> None:
+    world = BackupWorld()
+    live = world.kube.objects[ETCD_CLUSTER, Key("ns", "c")]
+    live["status"]["restore"] = {"phase": "SafetyBackup", "source": "s3://backups/p/ns/c/20260101T000000Z-0123abcd"}
+    world.backup()
+    await world.reconcile()
+    assert config(world.job())["keep"] == ["20260101T000000Z-0123abcd"]
+
+
+async def test_a_backup_whose_pods_are_evicted_again_and_again_has_failed() -> None:
+    """The Job's failure policy counts no eviction, so that it would go on from node to node until its deadline."""
+    world = BackupWorld()
+    world.backup()
+    await world.reconcile()
+    for number in range(4):
+        assert world.status()["phase"] == "Running"
+        found = world.start(phase="Failed", reason="Evicted", message="The node was low on resource: ephemeral-storage.")
+        world.kube.put(POD, {**found, "metadata": {**found["metadata"], "name": f"b-backup-{number}"}})
+        world.kube.objects.pop((POD, Key("ns", "b-backup-x")))
+        await world.reconcile()
+    assert world.status()["phase"] == "Failed"
+    assert "4 pods of Job b-backup were evicted: The node was low on resource" in world.status()["message"]
+    assert world.names(JOB) == []
 
 
 async def test_a_job_that_the_api_server_refuses_leaves_the_backup_pending() -> None:

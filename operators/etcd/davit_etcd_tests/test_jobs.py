@@ -93,7 +93,36 @@ def test_every_job_has_the_least_rights(kind: str, fixed_user: bool) -> None:
     assert ("runAsUser" in pod(job)["securityContext"]) is fixed_user
     for container in containers(job).values():
         assert container["securityContext"]["readOnlyRootFilesystem"] is True
-        assert container["resources"]["limits"]["memory"]
+    for name in set(containers(job)) - {"unpack", "etcd"}:
+        assert containers(job)[name]["resources"]["limits"]["memory"]
+
+
+@pytest.mark.parametrize("kind", ["verify", "restore"])
+@pytest.mark.parametrize(
+    ("given", "resources"),
+    [
+        ({}, {"requests": {"cpu": "100m", "memory": "128Mi"}}),
+        ({"requests": {"memory": "8Gi", "cpu": "1"}}, {"requests": {"cpu": "1", "memory": "8Gi"}}),
+        ({"limits": {"memory": "6Gi"}}, {"requests": {"cpu": "100m", "memory": "6Gi"}, "limits": {"memory": "6Gi"}}),
+    ],
+)
+def test_etcd_and_its_tool_may_have_as_much_memory_as_a_member(kind: str, given: Any, resources: Any) -> None:
+    """A limit of our own would be less than what some members ask for, which the API server refuses."""
+    found = containers(ALL[kind](cluster(resources=given)))
+    for name in {"unpack", "etcd"} & set(found):
+        assert found[name]["resources"] == resources
+
+
+def test_a_verification_goes_where_its_data_has_room_and_takes_no_more() -> None:
+    job = verify_job(
+        cluster(), REQUEST, id=ID, store=STORE, cipher=None, version=Version.parse("3.5.32"), image="etcd", size=10 * 1024**3
+    )
+    (volume,) = [one for one in pod(job)["volumes"] if one["name"] == "data"]
+    room = f"{22 * 1024 + 512}Mi"
+    assert volume["emptyDir"] == {"sizeLimit": room}
+    assert containers(job)["verify"]["resources"]["requests"]["ephemeral-storage"] == room
+    (unknown,) = [one for one in pod(verify())["volumes"] if one["name"] == "data"]
+    assert unknown["emptyDir"] == {}
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -145,7 +174,8 @@ def test_the_agent_reads_what_the_operator_writes() -> None:
     plain = parse(config(backup(cipher=None, retention=None), "backup"), Backup.of)
     assert (plain.cipher, plain.retention) == (None, None)
     source = AgentStored(STORE, CIPHER, "ns", "c", ID)
-    assert parse(config(verify(), "fetch"), Fetch.of) == Fetch(source, Version.parse("3.5.32"), "/var/lib/etcd")
+    fetch = Fetch(source, Version.parse("3.5.32"), "/var/lib/etcd", proving=True)
+    assert parse(config(verify(), "fetch"), Fetch.of) == fetch
     assert parse(config(verify(), "verify"), Verify.of) == Verify(source, "http://127.0.0.1:2379", "/var/lib/etcd")
     assert parse(config(restore(), "fetch"), Fetch.of) == Fetch(source, Version.parse("3.5.32"), "/var/lib/etcd", 0, "/scratch")
     assert parse(config(restore(), "settle"), Settle.of) == Settle("/var/lib/etcd", "/scratch", BUMP)

@@ -8,7 +8,7 @@ from davit.kube.kinds import JOB, PERSISTENT_VOLUME_CLAIM, POD
 from davit.model import Key
 from davit_etcd.api.backups import ETCD_BACKUP
 from davit_etcd.api.restores import ETCD_RESTORE
-from davit_etcd.api.v1 import ETCD_CLUSTER
+from davit_etcd.api.v1 import ETCD_CLUSTER, RestoreProgress
 from davit_etcd.manifests.jobs import RESTORE, job_labels
 from davit_etcd.model import RESTORE_ANNOTATION, RESTORED_BY_ANNOTATION, Snapshot
 from davit_etcd.progress import Progress
@@ -75,8 +75,21 @@ async def test_a_lost_status_is_found_again_on_the_seeds_volume() -> None:
     assert names(seen) == (["c-0", "c-1"], ["c-2"])
 
 
-async def test_the_mark_of_another_volume_or_a_damaged_one_is_none() -> None:
-    for text in (Progress("Restore", "Seeding", "c-9").marked(), "{", '{"kind":"Restore"}', "[]"):
+async def test_a_mark_that_is_not_understood_is_not_taken_for_none() -> None:
+    later = Progress("Restore", "Seeding", "c-2").marked().replace("Seeding", "Proving")
+    for text in ("{", '{"kind":"Restore"}', "[]", later):
+        world = World({**OLD, "c-2": {}})
+        claim = world.kube.objects[PERSISTENT_VOLUME_CLAIM, Key("ns", "data-c-2")]
+        claim["metadata"]["annotations"][RESTORE_ANNOTATION] = text
+        seen = await world.look()
+        assert seen.progress is not None
+        assert (seen.progress.seed, seen.formed) == ("", True)
+        assert names(seen) == (["c-0", "c-1", "c-2"], [])
+        RestoreProgress.model_validate(seen.status["restore"])
+
+
+async def test_the_mark_of_another_volume_is_none() -> None:
+    for text in (Progress("Restore", "Seeding", "c-9").marked(),):
         world = World({**OLD, "c-2": {}})
         claim = world.kube.objects[PERSISTENT_VOLUME_CLAIM, Key("ns", "data-c-2")]
         claim["metadata"]["annotations"][RESTORE_ANNOTATION] = text

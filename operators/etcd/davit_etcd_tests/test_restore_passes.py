@@ -251,6 +251,16 @@ async def test_a_backup_that_the_new_cluster_can_not_begin_with() -> None:
     assert "Corrupt: cut off" in world.status["message"]
 
 
+async def test_a_new_cluster_that_came_up_with_volumes_of_before_is_not_restored() -> None:
+    world = World(template=TEMPLATE)
+    unused = [{"type": "BootstrapUnused", "status": "True", "reason": "HasData", "message": "data of its own"}]
+    world.cluster(by="uid-r", conditions=unused, members=[{"name": "c-0", "id": "a0"}, {"name": "c-1", "id": "a1"}])
+    assert (await world.go())["phase"] == "Failed"
+    assert world.reason == "HasData"
+    assert "data-c-0, data-c-1" in world.status["message"]
+    assert "spec.confirm c" in world.status["message"]
+
+
 async def test_a_new_cluster_that_is_not_there_in_time() -> None:
     world = World(template=TEMPLATE)
     await world.go()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from davit_etcd.model import Cluster, Snapshot
 from davit_etcd.progress import Progress
 
 from davit_etcd_tests.restore_world import STORE, RestoreOperator, RestoreWorld
@@ -334,6 +337,83 @@ def test_a_restored_cluster_that_loses_its_data_before_it_is_whole_goes_back() -
     settle(operator)
     arrived(operator)
     assert set(operator.world.sets) == {"c-0", "c-1", "c-2"}
+
+
+def test_a_member_that_is_lost_while_a_job_hangs_is_buried_and_the_restore_goes_on() -> None:
+    operator = in_place()
+    operator.world.fault = "hang"
+    until(operator, lambda: bool(operator.world.jobs))
+    operator.world.claims["c-1"].going = True
+    operator.world.pods["c-1"].going = 1
+    until(operator, lambda: "c-1" not in operator.world.sets)
+    assert phase(operator) == "Seeding"
+    operator.world.fault = ""
+    until_phase(operator, "Succeeded")
+    settle(operator)
+    arrived(operator)
+
+
+def half_lost() -> RestoreOperator:
+    """A restored cluster of two, to which clients wrote, has lost the second for ever."""
+    operator = in_place()
+    until_phase(operator, "Growing")
+    until(operator, lambda: len(operator.world.rings[operator.world.current].voters()) == 2)
+    ring = operator.world.rings[operator.world.current]
+    other = next(peer.name for peer in ring.peers.values() if peer.name != progress(operator).seed)
+    operator.world.claims.pop(other)
+    operator.world.pods.pop(other)
+    for _ in range(40):
+        step(operator)
+    return operator
+
+
+def test_a_restored_cluster_that_lost_its_quorum_keeps_what_was_written_since() -> None:
+    operator = half_lost()
+    assert phase(operator) == "Growing"
+    assert operator.last is not None
+    assert operator.last.detail.step.reason == "QuorumLost"
+    assert {"c-0", "c-1", "c-2", "c-3"} <= set(operator.world.claims)
+
+
+def test_the_old_data_comes_back_by_the_command_that_is_told() -> None:
+    operator = half_lost()
+    assert operator.last is not None
+    said = operator.last.detail.step.message
+    patch = json.loads(said.partition("-p '")[2].partition("'")[0])["status"]
+    status = operator.resource["status"]
+    operator.resource["status"] = {**status, **patch, "restore": {**status["restore"], **patch["restore"]}}
+    operator.world.served.clear()
+    until_phase(operator, "Failed")
+    settle(operator)
+    arrived(operator)
+    assert set(operator.world.sets) == {"c-0", "c-1", "c-2"}
+
+
+@pytest.mark.parametrize("moment", range(1, 6))
+def test_one_failed_read_does_not_cost_the_safety_backup(moment: int) -> None:
+    operator = in_place()
+    until_phase(operator, "SafetyBackup")
+    observe, seen = operator.observe, []
+
+    def look(domain: Cluster) -> Snapshot:
+        seen.append(observe(domain))
+        return replace(seen[-1], quorum=False) if len(seen) == moment else seen[-1]
+
+    operator.observe = look  # type: ignore[method-assign]
+    until_phase(operator, "Succeeded")
+    assert operator.world.backups[progress(operator).safety_backup]["status"]["phase"] == "Succeeded"
+
+
+def test_an_operator_that_was_down_past_the_deadline_goes_on_with_a_seed_that_serves() -> None:
+    operator = in_place(deadline="10m")
+    until_phase(operator, "Starting")
+    until(operator, lambda: "c-3" in operator.world.pods)
+    for _ in range(60):
+        operator.world.tick()
+    until_phase(operator, "Succeeded")
+    settle(operator)
+    arrived(operator)
+    assert "c-0" not in operator.world.sets
 
 
 def test_a_restored_cluster_that_is_down_past_the_deadline_keeps_its_data() -> None:

@@ -330,3 +330,66 @@ def test_names_of_runs_fit_and_stay_apart(length: int) -> None:
     assert len(names) == 3
     assert all(len(name) <= 56 for name in names)
     assert one.run_name(NOW) == one.run_name(NOW)
+
+
+@pytest.mark.parametrize("ahead", [1.0, 24.0 * 365])
+async def test_a_clock_that_was_ahead_once_stops_no_schedule(ahead: float) -> None:
+    world = BackupWorld()
+    world.schedule()
+    await at(world, 0.01)
+    await at(world, ahead + 1)
+    (wrong,) = runs(world)
+    world.now = NOW + 0.1 * HOUR
+    world.stamp()
+    end(world, wrong, "Failed")
+    await at(world, 0.2)
+    assert [warning for warning in events(world) if warning.startswith("ClockWasWrong")] == [warning_of(ahead)]
+    await at(world, 1.01)
+    end(world, FIRST)
+    assert status(world)["lastScheduledTime"] == "2026-01-01T01:00:00Z"
+    await at(world, 1.02)
+    assert judged(world) == "Current", "the run of the wrong time is not the last"
+    await at(world, 2.01)
+    assert "s-202601010200" in runs(world)
+    assert len([warning for warning in events(world) if warning.startswith("ClockWasWrong")]) == 1
+
+
+def warning_of(ahead: float) -> str:
+    noted = timestamp(NOW + (int(ahead) + 1) * HOUR)
+    return f"ClockWasWrong: status.lastScheduledTime was {noted}, which is still to come: a clock was wrong, it is not counted"
+
+
+def events(world: BackupWorld) -> list[str]:
+    return [f"{notice.reason}: {notice.message}" for notice in world.kube.events]
+
+
+async def test_a_schedule_that_seems_to_be_made_in_the_future_starts() -> None:
+    world = BackupWorld()
+    world.now = NOW + 1000 * HOUR
+    world.schedule()
+    await at(world, 0.5)
+    await at(world, 1)
+    assert runs(world) == [FIRST]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"cluster": "../../victim/etcdclusters/c"}, "spec.cluster: '../../victim/etcdclusters/c' can't be its name: write"),
+        ({"deadline": "73h"}, "spec.deadline: 73h is too long: at most 72h"),
+    ],
+)
+async def test_what_its_backups_would_be_refused_for_is_refused_at_once(spec: dict[str, Any], said: str) -> None:
+    world = BackupWorld()
+    world.schedule(**spec)
+    await at(world, 1.5)
+    assert runs(world) == []
+    assert said in condition(world.kube.objects[ETCD_BACKUP_SCHEDULE, Key("ns", "s")], "Stalled")["message"]
+
+
+async def test_a_cluster_of_another_namespace_is_none() -> None:
+    world = BackupWorld()
+    world.schedule()
+    world.kube.objects[ETCD_CLUSTER, Key("ns", "c")]["metadata"]["namespace"] = "victim"
+    await at(world, 1.5)
+    assert runs(world) == []

@@ -127,3 +127,11 @@ def test_a_cluster_wakes_what_waits_for_it() -> None:
     assert PENDING.ended(Key("ns", "b")) == Key("ns", "c")
     assert PENDING.ended(Key("ns", "b")) is None
     assert set(woken(ETCD_CLUSTER, cluster)) == {C, Target(ETCD_BACKUP_SCHEDULE, Key("ns", "s"))}
+
+
+@pytest.mark.parametrize("name", ["../../victim/etcdclusters/c", "", None, 3, ["c"], "c/status", ".."])
+def test_names_that_no_object_has_wake_nothing(name: object) -> None:
+    found = {"metadata": {"namespace": "ns", "name": "b"}, "spec": {"cluster": name}}
+    owned = {"metadata": {"namespace": "ns", "ownerReferences": [{"kind": "EtcdCluster", "name": name}]}}
+    for watch in WATCHES:
+        assert tuple(watch.to_keys(found if watch.kind.plural.startswith("etcd") else owned)) == ()

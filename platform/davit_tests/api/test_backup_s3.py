@@ -316,6 +316,42 @@ def test_a_user_who_may_only_read(server: MinioServer, s3: S3Store, store: Store
     assert s3.list("ns") == {"ns/a": 10}
 
 
+def test_a_user_of_one_namespace(server: MinioServer, s3: S3Store, store: Store, tmp_path: Path) -> None:
+    """The policy of docs/etcd/backup.md, for the namespace ns."""
+    bucket = f"arn:aws:s3:::{store.bucket}"
+    below = store.key("ns", "*")
+    write = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+    only = {"StringLike": {"s3:prefix": [below]}}
+    statements = [
+        {"Effect": "Allow", "Action": ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], "Resource": bucket},
+        {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": bucket, "Condition": only},
+        {"Effect": "Allow", "Action": write, "Resource": f"{bucket}/{below}"},
+    ]
+    policy = tmp_path / "policy.json"
+    policy.write_text(json.dumps({"Version": "2012-10-17", "Statement": statements}))
+    admin = server.admin()
+    admin.user_add("tenant", "tenant-password")
+    admin.policy_add("tenant", str(policy))
+    admin.policy_set("tenant", user="tenant")
+    s3.write("other/a", b"theirs")
+    tenant = server.s3(store, key=("tenant", "tenant-password"))
+    assert tenant.put("ns/c/a", noise(2 * PART)) == s3.size("ns/c/a")
+    tenant.write("ns/c/b", b"b")
+    assert set(tenant.list("ns/c")) == {"ns/c/a", "ns/c/b"}
+    tenant.abort_uploads("ns/c/x")
+    tenant.delete("ns/c/b")
+    assert tenant.list("ns/c/x") == {}
+    forbidden: list[Callable[[], object]] = [
+        lambda: tenant.list("other"),
+        lambda: tenant.read("other/a", 10),
+        lambda: tenant.write("other/a", b""),
+        lambda: tenant.delete("other/a"),
+    ]
+    for attempt in forbidden:
+        with pytest.raises(AccessDenied):
+            attempt()
+
+
 def test_a_clock_that_is_an_hour_off(server: MinioServer, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     real = minio.time.utcnow
 

@@ -153,6 +153,7 @@ def test_a_verification_refuses_a_hash_that_differs(jobs: Jobs, small: Etcd) -> 
     assert (report.reason, code) == ("Corrupt", PERMANENT)
     assert "has the hash" in report.message
     assert VERIFIED_FILE not in jobs.objects(id)
+    assert "refused.json" in jobs.objects(id)
 
 
 def test_hashes_from_before_a_compaction_are_not_compared_and_it_says_so(jobs: Jobs, small: Etcd) -> None:

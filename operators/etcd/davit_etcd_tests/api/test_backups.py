@@ -60,6 +60,26 @@ async def db(kube: KubeClient, namespace: str) -> str:
 
 
 @pytest.mark.parametrize("kind", [ETCD_BACKUP, ETCD_BACKUP_SCHEDULE, ETCD_RESTORE], ids=lambda kind: kind.kind)
+async def test_names_that_lead_elsewhere_are_refused(kube: KubeClient, namespace: str, kind: Kind) -> None:
+    more: dict[str, Any] = {"schedule": "@daily"} if kind == ETCD_BACKUP_SCHEDULE else {}
+    if kind == ETCD_RESTORE:
+        more = {"source": {"backup": "b"}}
+    with pytest.raises(Rejected, match=r"spec\.cluster"):
+        await kube.create(kind, made(kind, namespace, **{**more, "cluster": "../../victim/etcdclusters/c"}))
+    if kind == ETCD_RESTORE:
+        for field in ("backup", "namespace", "name"):
+            with pytest.raises(Rejected, match=f"spec.source.{field}"):
+                await kube.create(kind, made(kind, namespace, source={field: "../x"}))
+        return
+    for encryption in ({"secretName": "a/b"}, {"secretName": "a", "key": ".."}, {"secretName": "a", "key": "../k"}):
+        with pytest.raises(Rejected, match=r"spec\.encryption"):
+            await kube.create(kind, made(kind, namespace, **more, encryption=encryption))
+    for store in ({"credentialsSecret": {"name": "../x"}}, {"ca": {"name": "a/b"}}, {"ca": {"name": "a", "key": "..k"}}):
+        with pytest.raises(Rejected, match=r"spec\.objectStore"):
+            await kube.create(kind, made(kind, namespace, **more, objectStore={**STORE, **store}))
+
+
+@pytest.mark.parametrize("kind", [ETCD_BACKUP, ETCD_BACKUP_SCHEDULE, ETCD_RESTORE], ids=lambda kind: kind.kind)
 async def test_a_new_resource_is_in_progress_until_the_operator_looks(kube: KubeClient, namespace: str, kind: Kind) -> None:
     more: dict[Kind, dict[str, Any]] = {
         ETCD_BACKUP: {}, ETCD_BACKUP_SCHEDULE: {"schedule": "@daily"}, ETCD_RESTORE: {"source": {"backup": "x"}}

@@ -12,6 +12,7 @@ from davit_etcd.manifests.disruption_budget import disruption_budget
 from davit_etcd.manifests.stateful_set import stateful_set
 from davit_etcd.manifests.volume import requested, volume
 from davit_etcd.model import DIGEST_ANNOTATION, Cluster, Inputs, Member, Record, Snapshot, annotation, volume_cluster
+from davit_etcd.versions import Version
 
 
 def manifests(
@@ -92,7 +93,7 @@ def _desired(snapshot: Snapshot, initial: tuple[str, ...]) -> Iterator[Member]:
 def _record(
     snapshot: Snapshot, member: Member, members: list[Member], *, inputs: Inputs, rolling: str, target: Inputs | None
 ) -> Record:
-    record = member.record or Record(inputs, "established" if snapshot.formed else "new")
+    record = member.record or Record(_first(snapshot, member, inputs), "established" if snapshot.formed else "new")
     if member.name == rolling and target is not None:
         record = replace(record, inputs=target, before=_before(snapshot, member, target))
     elif _proven(member):
@@ -100,13 +101,27 @@ def _record(
     names = tuple(m.name for m in members)
     if not snapshot.formed:
         return replace(record, start="new", peers=names, voter=True)
-    voter = member.etcd is None or not member.etcd.learner
+    voter = (member.etcd is None or not member.etcd.learner) and not _withheld(snapshot, member)
     if _unstarted(member) and (member.record is None or member.record.start == "join"):
         return replace(record, start="join", peers=names, voter=voter)
     # As soon as its data is on disk, before it may vote: from then on it must never begin again.
     if member.endpoint is not None or record.start == "established" or (record.start == "join" and not _unstarted(member)):
         return replace(record, start="established", peers=(), voter=voter)
     return replace(record, voter=voter)
+
+
+def _first(snapshot: Snapshot, member: Member, inputs: Inputs) -> Inputs:
+    """A restore's seed begins with the very release that unpacked its data."""
+    progress = snapshot.progress
+    if progress is None or progress.done or member.name != progress.seed or not progress.version:
+        return inputs
+    return inputs.at(Version.parse(progress.version), progress.image)
+
+
+def _withheld(snapshot: Snapshot, member: Member) -> bool:
+    """Whether clients must not reach it yet: until it is written that the restored data serves, it may be taken back."""
+    progress = snapshot.progress
+    return progress is not None and progress.phase == "Starting" and member.name == progress.seed
 
 
 def _before(snapshot: Snapshot, member: Member, target: Inputs) -> Inputs | None:

@@ -86,6 +86,9 @@ def remembering(status: Mapping[str, Any], children: Iterable[Manifest]) -> Mapp
         return status
     for child in children:
         found = Progress.read(annotation(child, RESTORE_ANNOTATION)) if child["kind"] == "PersistentVolumeClaim" else None
+        if found is not None and not found.seed:
+            # In words that fit the schema of status, and name no seed.
+            return {**status, "restore": {"kind": found.kind, "phase": "Seeding", "message": "an annotation can't be read"}}
         if found is not None and child["metadata"]["name"] == volume_name(found.seed):
             return {**status, "restore": found.to_json()}
     return status
@@ -159,7 +162,7 @@ async def _unlabelled(cluster: Cluster, resource: Manifest, children: tuple[Mani
     progress = Progress.of(status.get("restore"))
     names = [item["name"] for item in status.get("members") or ()]
     if progress is not None and not progress.done:
-        names += [name for name in (progress.seed, *progress.old_members) if name not in names]
+        names += [name for name in (progress.seed, *progress.old_members) if name and name not in names]
     wanted = [pair for member in names for pair in _of_member(cluster, member)]
     missing = [(kind, name) for kind, name in wanted if (kind.kind, name) not in listed]
     found = await asyncio.gather(*(kube.get(kind, Key(cluster.key.namespace, name)) for kind, name in missing))

@@ -10,7 +10,9 @@ from typing import Any, Literal
 from davit_etcd.api.v1 import RestoreProgress
 
 Kind = Literal["Bootstrap", "Restore", "Recovery"]
-Phase = Literal["Seeding", "SafetyBackup", "Stopping", "Starting", "Growing", "Cleaning", "RollingBack", "Succeeded", "Failed"]
+Phase = Literal[
+    "Unknown", "Seeding", "SafetyBackup", "Stopping", "Starting", "Growing", "Cleaning", "RollingBack", "Succeeded", "Failed"
+]
 
 _SWITCHED = ("Starting", "Growing", "Cleaning")
 _DONE = ("Succeeded", "Failed")
@@ -22,12 +24,17 @@ class Progress:
 
     Numbers of members are never used twice, and the seed gets the next one: a member with a lower number is of the
     history before, one with the same or a higher number of the restored history.
+
+    version, image: what unpacks the data and then starts on it, whatever the spec says meanwhile. One without a seed is not
+    understood, say by a later release: nothing may be done about it, least of all as if there were none.
     """
 
     kind: Kind
     phase: Phase
     seed: str
     source: str = ""
+    version: str = ""
+    image: str = ""
     name: str = ""
     uid: str = ""
     revision: int | None = None
@@ -43,16 +50,20 @@ class Progress:
 
     @classmethod
     def of(cls, data: Mapping[str, Any] | None) -> Progress | None:
-        """From status.restore or a volume's annotation; None for none, or for what is not understood."""
+        """From status.restore or a volume's annotation; None for none, and one without a seed for what is not understood."""
+        if not data:
+            return None
         try:
             found = RestoreProgress.model_validate(data)
         except ValueError:
-            return None
+            return UNKNOWN
         return cls(
             kind=found.kind,
             phase=found.phase,
             seed=found.seed or "",
             source=found.source or "",
+            version=found.version or "",
+            image=found.image or "",
             name=found.name or "",
             uid=found.uid or "",
             revision=found.revision,
@@ -69,17 +80,20 @@ class Progress:
 
     @classmethod
     def read(cls, text: str) -> Progress | None:
-        """The inverse of `marked`."""
+        """The inverse of `marked`; None for an empty text."""
+        if not text:
+            return None
         try:
             data = json.loads(text)
         except ValueError:
-            return None
-        return cls.of(data) if isinstance(data, dict) else None
+            return UNKNOWN
+        return (cls.of(data) or UNKNOWN) if isinstance(data, dict) else UNKNOWN
 
     def to_json(self) -> dict[str, Any]:
         """The value of status.restore."""
         found = {
             "kind": self.kind, "name": self.name, "uid": self.uid, "phase": self.phase, "seed": self.seed, "source": self.source,
+            "version": self.version, "image": self.image,
             "revision": self.revision, "time": self.time, "lostRevisions": self.lost_revisions,
             "oldClusterID": self.old_cluster_id, "oldMembers": list(self.old_members), "safetyBackup": self.safety_backup,
             "startedAt": self.started_at, "deadline": self.deadline, "finishedAt": self.finished_at, "message": self.message,
@@ -117,3 +131,7 @@ class Progress:
     def ordinal(self) -> int:
         """The seed's number."""
         return int(self.seed.rsplit("-", 1)[1])
+
+
+UNKNOWN = Progress("Restore", "Unknown", "")
+"""There is one, and that is all that can be said."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from davit.backup.api import SUBDOMAIN
 from davit.backup.job import JOB_NAME_LABEL
 from davit.kube import labels
 from davit.kube.kinds import JOB, PERSISTENT_VOLUME_CLAIM, POD, POD_DISRUPTION_BUDGET, SERVICE, STATEFUL_SET
@@ -17,13 +19,20 @@ from davit_etcd.backup.model import BACKUP, VERIFY
 from davit_etcd.backup.pending import Pending
 from davit_etcd.manifests import OPERATOR, jobs
 
+_NAME = re.compile(SUBDOMAIN)
+
 
 def _cluster(manifest: Mapping[str, Any]) -> tuple[Key, ...]:
     """By the owner, whom no edit of labels hides; volumes outlive theirs and pods have another, so else by label."""
     metadata = manifest["metadata"]
     owners = (ref["name"] for ref in metadata.get("ownerReferences", ()) if ref["kind"] == ETCD_CLUSTER.kind)
     name = next(owners, None) or metadata.get("labels", {}).get(labels.INSTANCE)
-    return (Key(metadata["namespace"], name),) if name else ()
+    return _keys(metadata["namespace"], name)
+
+
+def _keys(namespace: str, *names: Any) -> tuple[Key, ...]:
+    """Without names that no object can have: people write some of them."""
+    return tuple(Key(namespace, name) for name in names if isinstance(name, str) and _NAME.fullmatch(name))
 
 
 def _pod(manifest: Mapping[str, Any]) -> tuple[Key, ...]:
@@ -35,13 +44,13 @@ def _pod(manifest: Mapping[str, Any]) -> tuple[Key, ...]:
 def _named(manifest: Mapping[str, Any]) -> tuple[Key, ...]:
     """The cluster that a backup or a restore names."""
     name = (manifest.get("spec") or {}).get("cluster")
-    return (Key(manifest["metadata"]["namespace"], name),) if name else ()
+    return _keys(manifest["metadata"]["namespace"], name)
 
 
 def _owned_by(kind: Kind, manifest: Mapping[str, Any]) -> tuple[Key, ...]:
     metadata = manifest["metadata"]
     owners = (ref["name"] for ref in metadata.get("ownerReferences", ()) if ref["kind"] == kind.kind)
-    return tuple(Key(metadata["namespace"], name) for name in owners)
+    return _keys(metadata["namespace"], *owners)
 
 
 def _job_of_cluster(manifest: Mapping[str, Any]) -> tuple[Key, ...]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
+from davit.backup.model import seconds
 from davit.crd import Model
 
 ATOMIC = {"x-kubernetes-list-type": "atomic"}
@@ -15,11 +18,52 @@ DAYS = r"^[0-9]+[hdwmy]$"
 Duration = Annotated[str, Field(min_length=2, max_length=32, pattern=DURATION)]
 """A Go duration such as 1h30m."""
 
+LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+SERVICE = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
+DATA_KEY = r"^([-_a-zA-Z0-9]|\.[-_a-zA-Z0-9])[-._a-zA-Z0-9]*$"
+"""Names by Kubernetes' rules: with a slash or `..` in them, requests and paths would lead elsewhere."""
+LONGEST_DEADLINE = 72 * 3600.0
+"""Seconds. Well below `davit.backup.catalog.ABANDONED`, and what the Job controller can count."""
+
+
+def _must(pattern: str, remedy: str) -> AfterValidator:
+    """Where the CRD that is installed does not check it yet."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise PydanticCustomError("name", "{said}", {"said": f"{value!r} can't be its name: {remedy}"})
+        return value
+
+    return AfterValidator(check)
+
+
+def _bounded(value: str) -> str:
+    if seconds(value) > LONGEST_DEADLINE:
+        raise PydanticCustomError("deadline", "{said}", {"said": f"{value} is too long: at most 72h, write for example 30m"})
+    return value
+
+
+def _pattern(text: str) -> dict[str, Any]:
+    return {"pattern": text}
+
+
+_LOWER = "write lower-case letters, digits and -"
+Label = Annotated[str, _must(LABEL, _LOWER), Field(json_schema_extra=_pattern(LABEL))]
+Subdomain = Annotated[str, _must(SUBDOMAIN, f"{_LOWER}, and dots between"), Field(json_schema_extra=_pattern(SUBDOMAIN))]
+ServiceName = Annotated[str, _must(SERVICE, f"{_LOWER}, a letter first"), Field(json_schema_extra=_pattern(SERVICE))]
+DataKey = Annotated[
+    str, _must(DATA_KEY, "write letters, digits, -, _ and ., not two dots first"), Field(json_schema_extra=_pattern(DATA_KEY))
+]
+Deadline = Annotated[Duration, AfterValidator(_bounded)]
+"""How long something may take: at most 72h."""
+
 
 class CredentialsSecret(Model):
     """The Secret with the key pair of the store."""
 
-    name: str = Field(
+    name: Subdomain = Field(
         min_length=1,
         max_length=253,
         description="Name of a Secret in the same namespace with the keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN where "
@@ -31,8 +75,8 @@ class CertificateAuthority(Model):
     """Which certificates of the store are trusted."""
 
     kind: Literal["Secret", "ConfigMap"] | None = Field(default=None, description="Where the certificates are. Default: Secret.")
-    name: str = Field(min_length=1, max_length=253, description="Name of the Secret or ConfigMap in the same namespace.")
-    key: str | None = Field(
+    name: Subdomain = Field(min_length=1, max_length=253, description="Name of the Secret or ConfigMap in the same namespace.")
+    key: DataKey | None = Field(
         default=None, min_length=1, max_length=253, description="Key with the PEM certificates. Default: ca.crt."
     )
 
@@ -73,12 +117,12 @@ class ObjectStore(Model):
 class Encryption(Model):
     """Encryption before anything leaves the pod, in the format of age (age-encryption.org)."""
 
-    secret_name: str = Field(
+    secret_name: Subdomain = Field(
         min_length=1,
         max_length=253,
         description="Name of a Secret in the same namespace with an age key. Keep a copy elsewhere: without the key no backup can be read.",
     )
-    key: str | None = Field(
+    key: DataKey | None = Field(
         default=None,
         min_length=1,
         max_length=253,
@@ -109,7 +153,7 @@ class Retention(Model):
 class RestoreSource(Model):
     """Which backup: one of this namespace by name, or one that is found in a store."""
 
-    backup: str | None = Field(
+    backup: Subdomain | None = Field(
         default=None,
         min_length=1,
         max_length=253,
@@ -121,12 +165,12 @@ class RestoreSource(Model):
     encryption: Encryption | None = Field(
         default=None, description="The age identity with which to read the backup, where it is not the one that it was made with."
     )
-    namespace: str | None = Field(
+    namespace: Label | None = Field(
         default=None,
         max_length=63,
         description="With objectStore: namespace of the resource that was backed up. Default: this one.",
     )
-    name: str | None = Field(
+    name: Subdomain | None = Field(
         default=None,
         max_length=63,
         description="With objectStore: name of the resource that was backed up. Default: that of the target.",

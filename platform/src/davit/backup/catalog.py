@@ -1,22 +1,36 @@
 """Which backups a store holds, by what is in the store and nothing else.
 
-<namespace>/<resource>/<id>/ holds the archive, then `backup.json`, which makes it a backup, then perhaps `verified.json`.
+<namespace>/<resource>/<id>/ holds the archive, then `backup.json`, which makes it a backup, then perhaps `verified.json`
+or `refused.json`.
 Removing goes the other way round: at no moment is there a marker without its archive.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol, TypeVar
 
 from davit.backup.errors import Corrupt, Missing, StoreError
-from davit.backup.model import LIMIT, MARKER_FILE, VERIFIED_FILE, Entry, Marker, Rules, Subject, Verified, is_backup_id
+from davit.backup.model import (
+    LIMIT,
+    MARKER_FILE,
+    REFUSED_FILE,
+    VERIFIED_FILE,
+    Entry,
+    Marker,
+    Refused,
+    Rules,
+    Subject,
+    Verified,
+    is_backup_id,
+)
 from davit.backup.retention import doomed
 from davit.backup.store import ObjectStore
 
 ABANDONED = 7 * 86400.0
-"""Seconds after which an archive without a marker is nobody's any more: no backup's deadline is as long."""
+"""Seconds after which an archive without a marker is nobody's any more: the longest deadline is 3 days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +82,21 @@ def listed(store: ObjectStore, folder: str) -> Catalog:
 def pick(catalog: Catalog, wanted: str) -> Entry:
     """The backup with this id, or the newest for `latest`, or the newest verified one for `latestVerified`.
 
-    Raises Missing where there is none, and Corrupt where it is damaged.
+    One that a verification refused is had by its id alone. Raises Missing where there is none, and Corrupt where it is damaged.
     """
     if wanted == "latest":
-        chosen = catalog.entries[-1:]
+        chosen = _good(catalog)[-1:]
     elif wanted == "latestVerified":
-        chosen = tuple(entry for entry in catalog.entries if entry.verified)[-1:]
+        chosen = tuple(entry for entry in _good(catalog) if entry.verified)[-1:]
     else:
         chosen = tuple(entry for entry in catalog.entries if entry.id == wanted)
     if chosen:
         return chosen[0]
     raise _absent(catalog, wanted)
+
+
+def _good(catalog: Catalog) -> tuple[Entry, ...]:
+    return tuple(entry for entry in catalog.entries if not entry.refused)
 
 
 def commit(store: ObjectStore, marker: Marker) -> None:
@@ -97,6 +115,13 @@ def commit(store: ObjectStore, marker: Marker) -> None:
 def record(store: ObjectStore, marker: Marker, verified: Verified) -> None:
     """Write beside a backup that it was restored and compared."""
     store.write(f"{marker.folder}/{VERIFIED_FILE}", verified.to_json())
+    if f"{marker.folder}/{REFUSED_FILE}" in store.list(marker.folder):
+        store.delete(f"{marker.folder}/{REFUSED_FILE}")
+
+
+def refuse(store: ObjectStore, marker: Marker, refused: Refused) -> None:
+    """Write beside a backup that it is bad, so that nobody restores it unasked."""
+    store.write(f"{marker.folder}/{REFUSED_FILE}", refused.to_json())
 
 
 def remove(store: ObjectStore, folder: str, wanted: str) -> None:
@@ -108,18 +133,18 @@ def remove(store: ObjectStore, folder: str, wanted: str) -> None:
             store.delete(key)
 
 
-def prune(store: ObjectStore, subject: Subject, group: str, rules: Rules, now: float) -> Pruned:
+def prune(store: ObjectStore, subject: Subject, group: str, rules: Rules, now: float, *, keep: Collection[str] = ()) -> Pruned:
     """Remove what the rules of a group don't keep, and archives that were abandoned.
 
-    Only backups of the resource with the subject's uid and in this group are looked at; an empty group has no retention. Never
-    raises a StoreError: what can't be removed is a warning.
+    Only backups of the resource with the subject's uid and in this group are looked at; an empty group has no retention;
+    `keep` are ids that stay whatever the rules say. Never raises a StoreError: what can't be removed is a warning.
     """
     try:
         catalog = listed(store, subject.folder)
     except StoreError as error:
         return Pruned(warnings=(f"Retention was not applied: {error.message}",))
     own = [entry for entry in catalog.entries if group and entry.marker.group == group and entry.marker.subject == subject]
-    condemned = [entry.id for entry in doomed(own, rules, now)]
+    condemned = [entry.id for entry in doomed(own, rules, now) if entry.id not in keep]
     removed, warnings = [], [f"Backup {found.id} is damaged: {found.message}" for found in catalog.damaged]
     for wanted in (*condemned, *_abandoned(catalog, now)):
         try:
@@ -154,13 +179,24 @@ def _entry(store: ObjectStore, folder: str, wanted: str, sizes: Mapping[str, int
     if size != marker.archive.size:
         held = "is missing" if size is None else f"has {size} bytes"
         raise Corrupt(f"{base}/{marker.archive.name} {held}, and its marker says {marker.archive.size}")
-    return Entry(marker, _verified(store, base, marker) if f"{base}/{VERIFIED_FILE}" in sizes else None)
+    verified = _record(store, f"{base}/{VERIFIED_FILE}", Verified.parse, marker, sizes)
+    return Entry(marker, verified, _record(store, f"{base}/{REFUSED_FILE}", Refused.parse, marker, sizes))
 
 
-def _verified(store: ObjectStore, base: str, marker: Marker) -> Verified | None:
-    """A record that can't be trusted, or speaks of another archive, is none."""
+class _Bound(Protocol):
+    @property
+    def sha256(self) -> str: ...
+
+
+R = TypeVar("R", bound=_Bound)
+
+
+def _record(store: ObjectStore, key: str, parse: Callable[[bytes], R], marker: Marker, sizes: Mapping[str, int]) -> R | None:
+    """One that can't be trusted, or speaks of another archive, is none."""
+    if key not in sizes:
+        return None
     try:
-        found = Verified.parse(store.read(f"{base}/{VERIFIED_FILE}", LIMIT))
+        found = parse(store.read(key, LIMIT))
     except (ValueError, Missing, Corrupt):
         return None
     return found if found.sha256 == marker.archive.sha256 else None
@@ -172,7 +208,9 @@ def _absent(catalog: Catalog, wanted: str) -> StoreError:
             return Corrupt(f"Backup {wanted} is damaged: {found.message}")
     if wanted in catalog.incomplete:
         return Missing(f"Backup {wanted} was never completed: it has no {MARKER_FILE}. Choose another id, or latest.")
-    good = ", ".join(entry.id for entry in catalog.entries[-3:]) or "none"
+    good = ", ".join(entry.id for entry in _good(catalog)[-3:]) or "none"
     what = {"latest": "backup", "latestVerified": "verified backup"}.get(wanted, f"backup {wanted}")
     damaged = f" {len(catalog.damaged)} more are damaged." if catalog.damaged else ""
-    return Missing(f"The store holds no {what} of this resource. The newest good ones: {good}.{damaged}")
+    refused = [entry.id for entry in catalog.entries if entry.refused]
+    bad = f" Refused by their verification, to be had by their id alone: {', '.join(refused[-3:])}." if refused else ""
+    return Missing(f"The store holds no {what} of this resource. The newest good ones: {good}.{damaged}{bad}")

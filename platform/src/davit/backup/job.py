@@ -27,7 +27,8 @@ class Container:
     """One container.
 
     mounts: volume and path; config: what an agent is told, None for any other program; secrets: whether it sees the
-    store's key pair, certificates and the age key; sidecar: an init container that stays beside the others.
+    store's key pair, certificates and the age key; sidecar: an init container that stays beside the others; memory_limit: empty
+    for none.
     """
 
     name: str
@@ -41,6 +42,8 @@ class Container:
     cpu: str = "50m"
     memory: str = "64Mi"
     memory_limit: str = "128Mi"
+    disk: str = ""
+    """Of the node's own that it asks for, for the whole pod."""
     probe: Mapping[str, Any] | None = None
     """A startup probe, for a sidecar that the others wait for."""
 
@@ -130,8 +133,12 @@ def _container(given: Container, store: Store | None, cipher: Cipher | None) -> 
         **({"args": list(given.args)} if given.args else {}),
         **({"env": [{"name": CONFIG, "value": _text(given.config)}]} if given.config is not None else {}),
         "resources": {
-            "requests": {"cpu": given.cpu, "memory": given.memory},
-            "limits": {"memory": given.memory_limit},
+            "requests": {
+                "cpu": given.cpu,
+                "memory": given.memory,
+                **({"ephemeral-storage": given.disk} if given.disk else {}),
+            },
+            **({"limits": {"memory": given.memory_limit}} if given.memory_limit else {}),
         },
         # An agent writes a report; of another program, or of an agent that died early, the last log lines are kept.
         "terminationMessagePolicy": "FallbackToLogsOnError",

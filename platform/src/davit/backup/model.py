@@ -20,12 +20,16 @@ CA_FOLDER = "/etc/davit/ca"
 CIPHER_FOLDER = "/etc/davit/encryption"
 MARKER_FILE = "backup.json"
 VERIFIED_FILE = "verified.json"
+REFUSED_FILE = "refused.json"
 CA_FILE = "ca.crt"
 LIMIT = 64 * 1024
 """Bytes that a marker may have; a longer one is not ours."""
 
 _FORMAT = "davit.dev/backup/v1"
 _VERIFIED_FORMAT = "davit.dev/verified/v1"
+_REFUSED_FORMAT = "davit.dev/refused/v1"
+_YEARS = (2000, 9000)
+"""In which a marker's time may be: at the ends of the calendar no time can be reckoned with."""
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -235,6 +239,8 @@ class Marker:
             raise ValueError(f"{marker.id!r} is no id of a backup")
         if marker.compression not in ("zstd", "none"):
             raise ValueError(f"compression {marker.compression!r} is not known to this release")
+        if not _YEARS[0] <= datetime.fromisoformat(marker.time).year < _YEARS[1]:
+            raise ValueError(f"{marker.time!r} is no time at which a backup was made")
         instant(marker.time)
         return marker
 
@@ -264,11 +270,38 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """`refused.json`: a verification proved the backup to be bad. `sha256` is its archive's, as in `Verified`."""
+
+    time: str
+    sha256: str
+    reason: str
+    message: str
+
+    def to_json(self) -> bytes:
+        """The object's content, with a checksum over itself."""
+        content = {"time": self.time, "sha256": self.sha256, "reason": self.reason, "message": self.message}
+        return _sealed({"format": _REFUSED_FORMAT, **content})
+
+    @classmethod
+    def parse(cls, data: bytes) -> Refused:
+        """The inverse of `to_json`; raises ValueError for anything else."""
+        found = _opened(data, _REFUSED_FORMAT)
+        try:
+            refused = cls(_text(found, "time"), _text(found, "sha256"), _text(found, "reason"), _text(found, "message"))
+        except KeyError as error:
+            raise ValueError(f"a field is missing: {error}") from error
+        instant(refused.time)
+        return refused
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """A backup that is complete in the store."""
+    """A backup that is complete in the store; one that was refused is bad, whatever was found of it before."""
 
     marker: Marker
     verified: Verified | None = None
+    refused: Refused | None = None
 
     @property
     def id(self) -> str:

@@ -13,12 +13,14 @@ from typing import Any
 from davit.backup.model import instant
 from davit.model import Manifest
 
-LIMIT = 4096
-"""Bytes of a termination message that the kubelet keeps."""
+LIMIT = 2048
+"""Bytes: the kubelet keeps 4096 of a termination message, and no more than 12 KiB of all containers of a pod."""
 PERMANENT = 65
 """Exit code of an agent for which trying again is useless; the Job fails at once."""
 RETRY = 75
 """Exit code of an agent that may do better next time."""
+STOPPED = "Stopped"
+"""Reason of an agent that was told to end before it was done, as at its Job's deadline."""
 GRACE = 60.0
 """Seconds in which the pods of an ended Job may still be on their way to the operator."""
 SLOW = 30.0
@@ -41,7 +43,7 @@ class Report:
     facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def to_json(self) -> str:
-        """At most 4096 bytes: a longer message is cut. Raises ValueError where the facts alone are longer."""
+        """At most `LIMIT` bytes: a longer message is cut. Raises ValueError where the facts alone are longer."""
         text = self._render(self.message)
         if len(text) <= LIMIT:
             return text
@@ -147,8 +149,7 @@ def _succeeded(pods: Sequence[Manifest], condition: Mapping[str, Any], now: floa
 def _failed(job: Manifest, pods: Sequence[Manifest], condition: Mapping[str, Any], now: float) -> Outcome:
     reason = condition.get("reason") or "Failed"
     if reason == "DeadlineExceeded":
-        limit = job["spec"].get("activeDeadlineSeconds")
-        return Failed(reason, f"It took longer than its deadline of {limit} s.{_last_failure(pods)}")
+        return _overdue(f"It took longer than its deadline of {job['spec'].get('activeDeadlineSeconds')} s.", pods)
     failure = next((found for pod in reversed(pods) for found in _failures(pod)), None)
     if failure:
         return failure
@@ -157,9 +158,13 @@ def _failed(job: Manifest, pods: Sequence[Manifest], condition: Mapping[str, Any
     return Failed(reason, condition.get("message") or "The Job failed, and its pods are gone.")
 
 
-def _last_failure(pods: Sequence[Manifest]) -> str:
-    failure = next((found for pod in reversed(pods) for found in _failures(pod)), None)
-    return f" Last failure: {failure.message}" if failure else ""
+def _overdue(message: str, pods: Sequence[Manifest]) -> Failed:
+    """For the reason that its last attempt gave by itself; being stopped at the deadline is none."""
+    failures = [found for pod in reversed(pods) for found in _failures(pod) if found.reason != STOPPED]
+    if not failures:
+        return Failed("DeadlineExceeded", message)
+    said = next((found for found in failures if found.report), failures[0])
+    return Failed(said.reason if said.report else "DeadlineExceeded", f"{message} Last failure: {said.message}", said.report)
 
 
 def _recent(condition: Mapping[str, Any], now: float) -> bool:

@@ -21,12 +21,18 @@ def doomed(entries: Iterable[Entry], rules: Rules, now: float) -> tuple[Entry, .
     """What no rule keeps, the oldest first; `entries` are one group's, all of them complete.
 
     What any count keeps stays, but nothing older than `max_age`. The newest backup and the newest verified one stay
-    whatever the rules say.
+    whatever the rules say. One that was refused keeps nothing and is kept by nothing, but while none better is newer it stays.
     """
-    newest_first = sorted(entries, key=lambda entry: (entry.marker.at, entry.id), reverse=True)
+    everything = sorted(entries, key=lambda entry: (entry.marker.at, entry.id), reverse=True)
+    newest_first = [entry for entry in everything if not entry.refused]
     young = {entry.id for entry in newest_first if rules.max_age is None or now - entry.marker.at <= rules.max_age}
     kept = (_counted(newest_first, rules) & young) | _untouchable(newest_first)
-    return tuple(entry for entry in reversed(newest_first) if entry.id not in kept)
+    if newest_first:
+        best = newest_first[0].marker.at
+        kept |= {entry.id for entry in everything if entry.refused and entry.marker.at >= best}
+    else:
+        kept = {entry.id for entry in everything}
+    return tuple(entry for entry in reversed(everything) if entry.id not in kept)
 
 
 def _untouchable(newest_first: Sequence[Entry]) -> set[str]:

@@ -5,6 +5,7 @@ Done again under the same id it finds what it did before, or clears it away and 
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from contextlib import suppress
@@ -49,20 +50,27 @@ def run(config: Backup, store: ObjectStore, key: str | None) -> Report:
         **_facts(marker),
         "seconds": round(time.monotonic() - began, 1),
         "stored": pruned.kept,
-        "pruned": _few(pruned.removed),
-        "warnings": _few((*warnings, *pruned.warnings)),
+        "pruned": few(pruned.removed),
+        "warnings": few((*warnings, *pruned.warnings)),
     }
     step("backup is complete", **{name: facts[name] for name in ("id", "revision", "archiveSize", "seconds")})
     return Report(True, "Succeeded", f"Backup {marker.id} holds revision {facts['revision']}.", facts)
 
 
 def committed(store: ObjectStore, base: str) -> Marker | None:
-    """The marker of a backup that is whole, None for anything else."""
+    """The marker of a backup that is whole, None for anything else.
+
+    Looked for in a list: to those who may list a part of the bucket only, S3 says of what is missing that it is forbidden
+    (Amazon S3 API reference, "GetObject").
+    """
+    sizes = store.list(base)
+    if f"{base}/{MARKER_FILE}" not in sizes:
+        return None
     try:
         marker = Marker.parse(store.read(f"{base}/{MARKER_FILE}", LIMIT))
     except (Missing, Corrupt, ValueError):
         return None
-    whole = marker.folder == base and store.size(f"{base}/{marker.archive.name}") == marker.archive.size
+    whole = marker.folder == base and sizes.get(f"{base}/{marker.archive.name}") == marker.archive.size
     return marker if whole else None
 
 
@@ -166,7 +174,7 @@ def _commit(store: ObjectStore, base: str, marker: Marker) -> Marker:
 def _prune(config: Backup, store: ObjectStore) -> catalog.Pruned:
     if config.retention is None or not config.group:
         return catalog.Pruned()
-    return catalog.prune(store, config.subject, config.group, config.retention, time.time())
+    return catalog.prune(store, config.subject, config.group, config.retention, time.time(), keep=config.keep)
 
 
 def _facts(marker: Marker) -> dict[str, Any]:
@@ -181,11 +189,12 @@ def _facts(marker: Marker) -> dict[str, Any]:
     }
 
 
-def _few(texts: tuple[str, ...], limit: int = 800) -> list[str]:
+def few(texts: tuple[str, ...], limit: int = 400) -> list[str]:
     """As many as a termination message has room for; the last says how many more there are."""
     found: list[str] = []
     for index, text in enumerate(texts):
-        if sum(map(len, found)) + len(text) > limit:
+        # As it is written: in JSON a character may take six.
+        if sum(len(json.dumps(one)) for one in (*found, text)) > limit:
             return [*found, f"and {len(texts) - index} more"]
         found.append(text)
     return found

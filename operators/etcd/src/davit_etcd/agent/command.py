@@ -18,7 +18,7 @@ from davit.backup import encryption
 from davit.backup.errors import StoreError
 from davit.backup.job import CONFIG
 from davit.backup.model import CA_FOLDER, CIPHER_FOLDER, STORE_FOLDER, Cipher, Store
-from davit.backup.report import PERMANENT, RETRY, Report
+from davit.backup.report import PERMANENT, RETRY, STOPPED, Report
 from davit.backup.s3 import S3Store
 
 from davit_etcd.agent import backup, fetch, settle, verify
@@ -75,7 +75,7 @@ def reported(work: Callable[[], Report]) -> tuple[Report, int]:
     except (StoreError, AgentError) as error:
         return Report(False, error.reason, error.message), PERMANENT if error.permanent else RETRY
     except Stopped:
-        return Report(False, "Stopped", "It was told to stop before it was done."), RETRY
+        return Report(False, STOPPED, "It was told to stop before it was done."), RETRY
     except MemoryError:
         return Report(False, "OutOfMemory", "There was not enough memory."), RETRY
     except Exception as error:

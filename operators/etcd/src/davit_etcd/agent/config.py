@@ -44,7 +44,7 @@ class Surviving:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """For `backup`: read from one of `members` (name, client URL), write as `id`."""
+    """For `backup`: read from one of `members` (name, client URL), write as `id`. `keep`: ids that retention leaves alone."""
 
     store: Store
     cipher: Cipher | None
@@ -54,6 +54,7 @@ class Backup:
     compression: str
     members: tuple[tuple[str, str], ...]
     retention: Rules | None
+    keep: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Backup:
@@ -66,7 +67,8 @@ class Backup:
             group=data["group"],
             compression=data["compression"],
             members=tuple((member["name"], member["url"]) for member in data["members"]),
-            retention=Rules.from_json(data["retention"]) if data["retention"] else None,
+            retention=_rules(data),
+            keep=tuple(data.get("keep") or ()),
         )
 
 
@@ -74,7 +76,8 @@ class Backup:
 class Fetch:
     """For `fetch`: put the source's snapshot on `volume`; less than `revision` is refused.
 
-    target: the release that will restore it; scratch: a folder to download to where the volume has no room for that.
+    target: the release that will restore it; scratch: a folder to download to where the volume has no room for that;
+    proving: it is to be verified, and the volume is the node's own disk.
     """
 
     source: Stored | Surviving
@@ -82,13 +85,15 @@ class Fetch:
     volume: str
     revision: int = 0
     scratch: str = ""
+    proving: bool = False
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Fetch:
         """From the JSON of `restore_job` or `verify_job`."""
         return cls(
-            _source(data["source"]), Version.parse(data["target"]), data["volume"], data["revision"], data.get("scratch", "")
-        )
+            _source(data["source"]), Version.parse(data["target"]), data["volume"], data["revision"], data.get("scratch", ""),
+            bool(data.get("proving")),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +112,16 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """For `verify`: compare the member at `etcd` with the backup that was fetched to `volume`."""
+    """For `verify`: compare the member at `etcd` with the backup that was fetched to `volume`.
+
+    retention: of the backup's group, applied only once it is proved; keep: ids that it leaves alone.
+    """
 
     source: Stored
     etcd: str
     volume: str
+    retention: Rules | None = None
+    keep: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Verify:
@@ -119,7 +129,7 @@ class Verify:
         source = _source(data["source"])
         if isinstance(source, Surviving):
             raise ValueError("only what is in a store can be verified")
-        return cls(source, data["etcd"], data["volume"])
+        return cls(source, data["etcd"], data["volume"], _rules(data), tuple(data.get("keep") or ()))
 
 
 def parse(text: str | None, of: Callable[[Mapping[str, Any]], T]) -> T:
@@ -133,6 +143,10 @@ def parse(text: str | None, of: Callable[[Mapping[str, Any]], T]) -> T:
 
 def _cipher(data: Mapping[str, Any]) -> Cipher | None:
     return Cipher.from_json(data["cipher"]) if data["cipher"] else None
+
+
+def _rules(data: Mapping[str, Any]) -> Rules | None:
+    return Rules.from_json(data["retention"]) if data.get("retention") else None
 
 
 def _source(data: Mapping[str, Any]) -> Stored | Surviving:

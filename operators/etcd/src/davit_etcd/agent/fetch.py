@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from davit.backup import catalog
-from davit.backup.errors import Corrupt, Foreign, Missing
+from davit.backup.errors import AccessDenied, Corrupt, Foreign, Missing
 from davit.backup.model import LIMIT, MARKER_FILE, Marker, is_backup_id
 from davit.backup.report import Report
 from davit.backup.store import ObjectStore
@@ -28,6 +28,7 @@ from davit_etcd.agent.errors import AgentError
 from davit_etcd.agent.maintenance import Member
 from davit_etcd.agent.place import Place
 from davit_etcd.agent.progress import Progress, step
+from davit_etcd.agent.verify import refusing
 from davit_etcd.versions import Version
 
 LOG_SPACE = 160 * 1024 * 1024
@@ -57,7 +58,10 @@ def run(config: Fetch, open_store: Callable[[], ObjectStore], key: str | None) -
     if isinstance(config.source, Surviving):
         with Member(config.source.url, config.source.member) as member:
             return _bring(config, place, _surviving(member, config))
-    return _bring(config, place, _stored(config.source, open_store(), config.target, key))
+    store = open_store()
+    found = _stored(config.source, store, config.target, key)
+    with refusing(store, found.marker) if config.proving and found.marker else nullcontext():
+        return _bring(config, place, found)
 
 
 def chosen(source: Stored, store: ObjectStore) -> Marker:
@@ -73,7 +77,8 @@ def chosen(source: Stored, store: ObjectStore) -> Marker:
 
 def _refuse_foreign(source: Stored, store: ObjectStore) -> None:
     """A good marker in the wrong folder was copied there."""
-    with suppress(Missing, Corrupt, ValueError):
+    # AccessDenied: see `committed`.
+    with suppress(Missing, Corrupt, AccessDenied, ValueError):
         found = Marker.parse(store.read(f"{source.folder}/{source.id}/{MARKER_FILE}", LIMIT))
         if found.subject.folder != source.folder:
             raise Foreign(f"Backup {found.id} is that of {found.subject.folder}, not of {source.folder}.")
@@ -121,7 +126,7 @@ def _surviving(member: Member, config: Fetch) -> _Snapshot:
 
 
 def _bring(config: Fetch, place: Place, found: _Snapshot) -> Report:
-    path = place.prepare(found.size, LOG_SPACE)
+    path = place.prepare(found.size, LOG_SPACE, shared=config.proving)
     try:
         _write(path, Progress("fetching", found.size).over(trailer.checked(found.chunks(), "the snapshot")))
     except ValueError as error:

@@ -18,6 +18,9 @@ from davit_etcd.agent.errors import AgentError
 
 Json = dict[str, Any]
 
+HEADROOM = 0.10
+"""Of a node's disk: with less the kubelet evicts pods (Kubernetes documentation, "Node-pressure Eviction")."""
+
 
 class Place:
     """The volume; `scratch` is a folder on another one, empty for none."""
@@ -47,8 +50,9 @@ class Place:
                 "VolumeInUse", f"etcd has already started on the data in {self.data}: it is left alone", permanent=True
             )
 
-    def prepare(self, size: int, log: int) -> Path:
-        """Where to download so many bytes to; `log` are those that the member's log needs besides its data.
+    def prepare(self, size: int, log: int, *, shared: bool = False) -> Path:
+        """Where to download so many bytes to; `log` are those that the member's log needs besides its data;
+        shared: the volume is the node's own disk, as the scratch folder always is, of which a part stays free.
 
         Remains of earlier attempts are removed. etcd's tool copies the file, so it needs room twice, or a scratch folder.
         Raises `AgentError` where there is too little.
@@ -58,14 +62,20 @@ class Place:
         if self.scratch:
             shutil.rmtree(self.scratch / "snapshot.db", ignore_errors=True)
             (self.scratch / "snapshot.db").unlink(missing_ok=True)
-        free = _free(self.volume)
+        free = _spare(self.volume) if shared else _free(self.volume)
         if free >= 2 * size + log:
             return self.download
-        if self.scratch and free >= size + log and _free(self.scratch) >= size:
+        if self.scratch and free >= size + log and _spare(self.scratch) >= size:
             self.download.symlink_to(self.scratch / "snapshot.db")
             return self.scratch / "snapshot.db"
         least = size + log if self.scratch else 2 * size + log
-        elsewhere = f", and {_mib(_free(self.scratch))} MiB beside it" if self.scratch else ""
+        elsewhere = f", and {_mib(_spare(self.scratch))} MiB beside it" if self.scratch else ""
+        if shared:
+            raise AgentError(
+                "NodeDiskFull",
+                f"the snapshot has {_mib(size)} MiB and needs {_mib(least)} MiB of the node's disk, which has {_mib(free)} MiB "
+                f"to spare beside the {HEADROOM:.0%} that must stay free: make room, or have the pod run on another node",
+            )
         raise AgentError(
             "VolumeTooSmall",
             f"the snapshot has {_mib(size)} MiB and needs {_mib(least)} MiB on the volume, which has {_mib(free)} MiB free"
@@ -140,6 +150,12 @@ def _fsync(path: Path) -> None:
 
 def _free(folder: Path) -> int:
     return shutil.disk_usage(folder).free
+
+
+def _spare(folder: Path) -> int:
+    """Free bytes but for those that a node's disk must keep: the kubelet evicts pods when it gets full."""
+    usage = shutil.disk_usage(folder)
+    return max(0, usage.free - int(usage.total * HEADROOM))
 
 
 def _mib(size: int) -> int:

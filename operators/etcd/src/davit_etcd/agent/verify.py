@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from davit.backup import catalog
-from davit.backup.errors import Corrupt
-from davit.backup.model import Marker, Verified
+from davit.backup.errors import Corrupt, StoreError
+from davit.backup.model import Marker, Refused, Verified
 from davit.backup.report import Report
 from davit.backup.store import ObjectStore
 
+from davit_etcd.agent.backup import few
 from davit_etcd.agent.config import Verify
 from davit_etcd.agent.errors import AgentError, MemberLost
-from davit_etcd.agent.maintenance import Member
+from davit_etcd.agent.maintenance import COMPACTED, Member
 from davit_etcd.agent.place import Place
 from davit_etcd.agent.progress import step
 from davit_etcd.versions import Version
@@ -28,13 +30,35 @@ _POLL = 0.2
 
 
 def run(config: Verify, store: ObjectStore, patience: float = PATIENCE) -> Report:
-    """The report; raises StoreError and AgentError. What was found out is written beside the backup.
+    """The report; raises StoreError and AgentError. What was found out is written beside the backup, good or bad.
 
-    Facts: id, time, revision, keys, hash, compared (whether the hash could be), seconds, warnings.
+    Facts: id, time, revision, keys, hash, compared (whether the hash could be), seconds, stored, pruned (ids), warnings.
     """
-    began = time.monotonic()
     fetched = Place(config.volume).remembered()
     marker = Marker.parse(fetched["marker"].encode())
+    with refusing(store, marker):
+        return _run(config, store, marker, fetched, patience)
+
+
+@contextmanager
+def refusing(store: ObjectStore, marker: Marker) -> Iterator[None]:
+    """Note beside the backup that it is bad, if that is what is found; the error goes on to the report."""
+    try:
+        yield
+    except Corrupt as error:
+        if error.permanent:
+            # That it is bad is worth more than that it could not be noted.
+            with suppress(StoreError):
+                catalog.refuse(store, marker, Refused(_now(), marker.archive.sha256, error.reason, error.message))
+        raise
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _run(config: Verify, store: ObjectStore, marker: Marker, fetched: dict[str, Any], patience: float) -> Report:
+    began = time.monotonic()
     with Member(config.etcd, "the restored member") as member:
         keys = _serving(member.count, patience)
         status = member.status()
@@ -44,7 +68,7 @@ def run(config: Verify, store: ObjectStore, patience: float = PATIENCE) -> Repor
         if status.header.revision < revision:
             raise Corrupt(f"The restored member is at revision {status.header.revision}, and the file ends at {revision}.")
         warning = _incomparable(marker, status.version) or _compare(member, marker)
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    now = _now()
     facts = {
         "revision": revision,
         "keys": keys,
@@ -53,10 +77,24 @@ def run(config: Verify, store: ObjectStore, patience: float = PATIENCE) -> Repor
         "etcdVersion": status.version,
     }
     catalog.record(store, marker, Verified(now, marker.archive.sha256, facts))
-    seconds = round(time.monotonic() - began, 1)
-    rest = {"id": marker.id, "time": now, "seconds": seconds, "warnings": [warning] if warning else []}
+    pruned = _prune(config, store, marker)
+    rest = {
+        "id": marker.id,
+        "time": now,
+        "seconds": round(time.monotonic() - began, 1),
+        "stored": pruned.kept,
+        "pruned": few(pruned.removed),
+        "warnings": few((*([warning] if warning else ()), *pruned.warnings)),
+    }
     said = f"Backup {marker.id} was restored: revision {revision}, {keys} keys"
     return Report(True, "Verified", f"{said}{', the same hash' if not warning else ''}.", {**facts, **rest})
+
+
+def _prune(config: Verify, store: ObjectStore, marker: Marker) -> catalog.Pruned:
+    """Only now: a backup that is not proved takes no other's place."""
+    if config.retention is None or not marker.group:
+        return catalog.Pruned()
+    return catalog.prune(store, marker.subject, marker.group, config.retention, time.time(), keep=config.keep)
 
 
 def _serving(ask: Callable[[], T], patience: float) -> T:
@@ -88,6 +126,9 @@ def _compare(member: Member, marker: Marker) -> str:
     try:
         found = member.hash_kv(revision)
     except MemberLost as error:
+        # Anything else may be etcd that fell over the data: that is no verification.
+        if COMPACTED not in error.message:
+            raise
         return f"The hash was not compared: {error.message}."
     compacted = marker.facts.get("compactRevision")
     if found.compact_revision != compacted:

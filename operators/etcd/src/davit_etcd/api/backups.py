@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from davit.backup.api import Duration, Encryption, ObjectStore, Retention, StoredStatus
+from davit.backup.api import Deadline, Encryption, ObjectStore, Retention, ServiceName, StoredStatus
 from davit.crd import Column, Crd, Model
 from davit.model import Kind
 from pydantic import Field
@@ -29,7 +29,7 @@ OBSERVED = "The generation of the spec that the operator has acted on."
 class BackupOptions(Model):
     """How a backup is made: the same in an EtcdBackup and in the template of an EtcdBackupSchedule."""
 
-    cluster: str = Field(min_length=1, max_length=40, description="Name of the EtcdCluster in the same namespace.")
+    cluster: ServiceName = Field(min_length=1, max_length=40, description="Name of the EtcdCluster in the same namespace.")
     object_store: ObjectStore | None = Field(
         default=None, description="Where the backup goes. Default: the EtcdCluster's spec.objectStore."
     )
@@ -42,8 +42,8 @@ class BackupOptions(Model):
         description="restore: read the backup back from the store, restore it into a throw-away member and compare hash and revision. none (the "
         "default): only what was read from etcd is checked against etcd's own hash, and what the store holds by its size and checksums.",
     )
-    deadline: Duration | None = Field(
-        default=None, description="How long the backup may take, and its verification again so long. Default: 1h."
+    deadline: Deadline | None = Field(
+        default=None, description="How long the backup may take, and its verification again so long. At most 72h. Default: 1h."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from davit.backup.api import Duration, RestoreSource
+from davit.backup.api import Deadline, RestoreSource, ServiceName
 from davit.crd import Column, Crd, Model
 from davit.model import Kind
 from pydantic import Field
@@ -18,7 +18,7 @@ ETCD_RESTORE = Kind("etcd.davit.dev", "v1", "EtcdRestore", "etcdrestores")
 class EtcdRestoreSpec(Model):
     """One restore. It starts when the resource is made, runs once, and ends as Succeeded or Failed."""
 
-    cluster: str = Field(
+    cluster: ServiceName = Field(
         min_length=1,
         max_length=40,
         description="Name of the EtcdCluster in the same namespace to restore into. It is made from template where it does not exist.",
@@ -33,9 +33,9 @@ class EtcdRestoreSpec(Model):
         default=None,
         description="For an EtcdCluster that does not exist: its spec; source becomes its spec.bootstrap.fromBackup.",
     )
-    deadline: Duration | None = Field(
+    deadline: Deadline | None = Field(
         default=None,
-        description="How long it may take until the restored cluster serves; then the old data comes back. Default: 1h.",
+        description="How long it may take until the restored cluster serves; then the old data comes back. At most 72h. Default: 1h.",
     )
 
 

@@ -209,6 +209,8 @@ class RestoreProgress(Model):
     )
     seed: str | None = Field(default=None, description="The member that begins with the restored data.")
     source: str | None = Field(default=None, description="Where the data comes from: a backup's location, or a surviving member.")
+    version: str | None = Field(default=None, description="The etcd release that unpacks the data and starts on it.")
+    image: str | None = Field(default=None, description="Its image.")
     revision: int | None = Field(default=None, description="The revision of the restored data, before it was raised.")
     time: str | None = Field(
         default=None, json_schema_extra={"format": "date-time"}, description="When the restored data was read from its cluster."

@@ -8,7 +8,7 @@ from typing import Any
 
 from davit.backup.api import Encryption, ObjectStore
 from davit.backup.job import CONFIG
-from davit.backup.model import Cipher, Rules, Store
+from davit.backup.model import Cipher, Rules, Store, is_backup_id
 from davit.model import Manifest
 from pydantic import ValidationError
 
@@ -65,6 +65,13 @@ def group_of(backup: Backup, view: View) -> tuple[str, Rules | None]:
     if cluster is not None and owner.kind == ETCD_CLUSTER.kind and cluster["metadata"]["uid"] == owner.uid:
         return f"safety:{owner.uid}", Rules(keep_last=SAFETY_KEPT)
     return "", None
+
+
+def kept_of(view: View) -> tuple[str, ...]:
+    """Ids that no retention may remove: the backup that the EtcdCluster is being restored from, or was last."""
+    restore = ((view.cluster or {}).get("status") or {}).get("restore") or {}
+    last = str(restore.get("source") or "").rpartition("/")[2]
+    return (last,) if is_backup_id(last) else ()
 
 
 def _retention(schedule: Manifest) -> Rules | None:

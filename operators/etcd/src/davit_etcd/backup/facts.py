@@ -11,11 +11,14 @@ from davit.backup.report import Report
 from davit_etcd.backup.model import Backup, duration, quantity
 from davit_etcd.model import Json
 
+RETAINED = ("pruned", "stored")
+"""What `retained` says: of a backup that is verified only its second Job knows it."""
+
 
 def stored(backup: Backup, store: Store, report: Report) -> Json:
     """The backup as it is in the store; what the report does not say is left out."""
     said = report.facts
-    namespace, pruned = backup.key.namespace, said.get("pruned")
+    namespace = backup.key.namespace
     return _known(
         {
             "id": backup.id,
@@ -30,10 +33,15 @@ def stored(backup: Backup, store: Store, report: Report) -> Json:
             "etcdVersion": _text(said, "etcdVersion"),
             "clusterID": _text(said, "clusterID"),
             "duration": duration(said.get("seconds")),
-            "pruned": len(pruned) if isinstance(pruned, list) else None,
-            "stored": _number(said, "stored"),
+            **retained(report),
         }
     )
+
+
+def retained(report: Report) -> Json:
+    """What the retention did."""
+    pruned = report.facts.get("pruned")
+    return _known({"pruned": len(pruned) if isinstance(pruned, list) else None, "stored": _number(report.facts, "stored")})
 
 
 def verified(report: Report) -> Json:

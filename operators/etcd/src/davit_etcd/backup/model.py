@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,7 +77,8 @@ class View:
     """The world as one pass sees it; empty for an EtcdBackup that ended, about which nothing is asked.
 
     cluster: the EtcdCluster; domain: what it means, None where it is invalid and nothing runs yet; schedule: the
-    EtcdBackupSchedule that owns the backup; words: what Kubernetes' events say of a Job without pods.
+    EtcdBackupSchedule that owns the backup; words: what Kubernetes' events say of a Job without pods; earlier: name of a Job
+    of an earlier EtcdBackup of the same name that still is there, in which case nothing else is looked at.
     """
 
     cluster: Manifest | None = None
@@ -86,6 +88,7 @@ class View:
     verify_job: Manifest | None = None
     pods: tuple[Manifest, ...] = ()
     words: str = ""
+    earlier: str = ""
     status: Mapping[str, Any] = field(default_factory=dict)
     children: tuple[Manifest, ...] = ()
     """Always empty: Jobs are made once and never applied again."""
@@ -114,6 +117,12 @@ def quantity(size: Any) -> str | None:
     while value >= 1024 and unit < len(_UNITS) - 1:
         value, unit = value / 1024, unit + 1
     return f"{value:.0f}{_UNITS[unit]}" if value >= 100 or not unit else f"{value:.1f}{_UNITS[unit]}"
+
+
+def size_of(text: Any) -> int:
+    """Bytes of what `quantity` made, at least; 0 for anything else."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9])?)([KMGTP]i)?", str(text or ""))
+    return int((float(found[1]) + 0.5) * 1024 ** _UNITS.index(found[2] or "")) if found else 0
 
 
 def duration(seconds: Any) -> str | None:

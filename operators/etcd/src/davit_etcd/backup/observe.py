@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from davit.backup.job import JOB_NAME_LABEL
-from davit.errors import Blocked, Invalid, Transient
+from davit.errors import Blocked, Invalid
 from davit.kube.client import Client
 from davit.kube.kinds import EVENT, JOB, POD
 from davit.kube.labels import MANAGED_BY, controlled_by
-from davit.model import Key, Manifest
+from davit.model import Key, Kind, Manifest
 
 from davit_etcd.api.backups import ETCD_BACKUP_SCHEDULE
 from davit_etcd.api.v1 import ETCD_CLUSTER
@@ -20,7 +20,7 @@ from davit_etcd.validate import validate
 
 
 async def observe(backup: Backup, resource: Manifest, kube: Client, repository: str, *, fixed_user: bool) -> View:
-    """One look; `Transient` while a Job of an earlier EtcdBackup is still being collected, `Blocked` for a stranger's.
+    """One look; `Blocked` for a Job of its name that is a stranger's.
 
     repository, fixed_user: see `davit_etcd.validate.validate`.
     """
@@ -28,11 +28,14 @@ async def observe(backup: Backup, resource: Manifest, kube: Client, repository: 
         return View(status=resource.get("status") or {})
     namespace = backup.key.namespace
     cluster, schedule, made, proving = await asyncio.gather(
-        kube.get(ETCD_CLUSTER, Key(namespace, backup.cluster)),
+        exactly(kube, ETCD_CLUSTER, Key(namespace, backup.cluster)),
         _schedule(backup, kube),
         _job(backup, BACKUP, resource, kube),
         _job(backup, VERIFY, resource, kube),
     )
+    earlier = next((job["metadata"]["name"] for job in (made, proving) if job and not controlled_by(job, resource)), "")
+    if earlier:
+        return View(earlier=earlier, status=resource.get("status") or {})
     found = await asyncio.gather(*(_pods(job, kube) for job in (made, proving) if job))
     pods = tuple(pod for of_one in found for pod in of_one)
     newest = proving or made
@@ -48,6 +51,15 @@ async def observe(backup: Backup, resource: Manifest, kube: Client, repository: 
     )
 
 
+async def exactly(kube: Client, kind: Kind, key: Key) -> Manifest | None:
+    """The object of this key, None for any other: people write names, and no name may lead to another namespace."""
+    found = await kube.get(kind, key)
+    if found is None:
+        return None
+    metadata = found["metadata"]
+    return found if (metadata.get("namespace"), metadata["name"]) == (key.namespace, key.name) else None
+
+
 def _domain(cluster: Manifest, repository: str, fixed_user: bool) -> Cluster | None:
     try:
         return validate(cluster, repository, fixed_user=fixed_user)
@@ -59,17 +71,18 @@ async def _schedule(backup: Backup, kube: Client) -> Manifest | None:
     owner = backup.owner
     if owner is None or owner.kind != ETCD_BACKUP_SCHEDULE.kind:
         return None
-    found = await kube.get(ETCD_BACKUP_SCHEDULE, Key(backup.key.namespace, owner.name))
+    found = await exactly(kube, ETCD_BACKUP_SCHEDULE, Key(backup.key.namespace, owner.name))
     return found if found and found["metadata"]["uid"] == owner.uid else None
 
 
 async def _job(backup: Backup, ending: str, resource: Manifest, kube: Client) -> Manifest | None:
+    """Its own, or that of an EtcdBackup of the same name that is gone."""
     found = await kube.get(JOB, Key(backup.key.namespace, backup.job(ending)))
     if found is None or controlled_by(found, resource):
         return found if found is None or "deletionTimestamp" not in found["metadata"] else None
     name = found["metadata"]["name"]
     if any(ref.get("controller") for ref in found["metadata"].get("ownerReferences") or ()) and _ours(found):
-        raise Transient(f"waiting for the garbage collector to remove Job {name} of an earlier EtcdBackup", retry_after=1.0)
+        return found
     raise Blocked("NameTaken", f"Job {name} exists and is not this EtcdBackup's: delete it, or choose another name")
 
 

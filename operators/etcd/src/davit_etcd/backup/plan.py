@@ -17,7 +17,7 @@ from davit.model import Action, Key, Manifest, Notice, Plan
 from davit.status import timestamp
 
 from davit_etcd.backup import facts
-from davit_etcd.backup.choice import cipher_of, group_of, members_of, obstacle, store_of, told
+from davit_etcd.backup.choice import cipher_of, group_of, kept_of, members_of, obstacle, store_of, told
 from davit_etcd.backup.commands import Remove
 from davit_etcd.backup.model import (
     BACKUP,
@@ -32,6 +32,7 @@ from davit_etcd.backup.model import (
     Finding,
     View,
     duration,
+    size_of,
 )
 from davit_etcd.commands import Create
 from davit_etcd.manifests import CLIENT_PORT, host
@@ -44,6 +45,8 @@ SOON = 15.0
 LATER = 30.0
 """Seconds until the next look for what a person has to do first."""
 LATE = "DeadlineExceeded"
+EVICTIONS = 4
+"""Pods that may be evicted, as many as may fail: where a disk is full, the next pod fills the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ def _notices(finding: Finding) -> Iterator[Notice]:
 
 
 def _step(backup: Backup, view: View, now: float, agent: Agent) -> _Step:
+    if view.earlier:
+        return _collected(backup, view, now)
     if view.status.get("phase") == VERIFYING:
         return _verify(backup, view, now, agent)
     if view.backup_job is not None:
@@ -82,6 +87,16 @@ def _step(backup: Backup, view: View, now: float, agent: Agent) -> _Step:
     if view.status.get("phase") == RUNNING:
         return _failed("JobGone", f"Job {backup.job(BACKUP)} was deleted before it ended: make a new EtcdBackup", now)
     return _begin(backup, view, now, agent)
+
+
+def _collected(backup: Backup, view: View, now: float) -> _Step:
+    """Wait for the garbage collector, a moment mostly; where a finalizer keeps the Job, not for ever."""
+    waited, phase = now - instant(backup.created), str(view.status.get("phase") or PENDING)
+    if now >= backup.limit + (backup.deadline if phase == VERIFYING else 0.0):
+        why = f"Job {view.earlier} of an earlier EtcdBackup of this name is still there: remove it, and make a new EtcdBackup"
+        return _unverified(backup, LATE, why, now) if phase == VERIFYING else _failed(LATE, why, now)
+    message = f"waiting for the garbage collector to remove Job {view.earlier} of an earlier EtcdBackup"
+    return _Step(Finding(phase, "Waiting", message, wait=min(LATER, max(1.0, waited / 4))))
 
 
 def _begin(backup: Backup, view: View, now: float, agent: Agent) -> _Step:
@@ -103,7 +118,9 @@ def _begin(backup: Backup, view: View, now: float, agent: Agent) -> _Step:
         cipher=cipher_of(backup, view),
         compression=backup.compression,
         members=[(name, _url(cluster, name)) for name in members_of(view)],
-        retention=rules,
+        # A backup that is to be verified takes no other's place before that.
+        retention=None if backup.verify else rules,
+        keep=kept_of(view),
     )
     where = store.location(backup.key.namespace, backup.cluster, backup.id)
     action = Create(JOB, canonical(manifest), f"backing up EtcdCluster {backup.cluster} to {where}", "BackupStarted")
@@ -131,7 +148,10 @@ def _run(backup: Backup, view: View, job: Manifest, now: float, agent: Agent) ->
 def _stored(backup: Backup, view: View, report: Report) -> Json:
     used = told(view.backup_job)
     store = used[0] if used else store_of(backup, view)
-    return facts.stored(backup, store, report) if store else {}
+    if not store:
+        return {}
+    known = facts.stored(backup, store, report)
+    return {name: value for name, value in known.items() if not (backup.verify and name in facts.RETAINED)}
 
 
 def _verify(backup: Backup, view: View, now: float, agent: Agent) -> _Step:
@@ -147,7 +167,7 @@ def _verify(backup: Backup, view: View, now: float, agent: Agent) -> _Step:
                 proof = facts.verified(outcome.report)
                 equal = " and is equal" if outcome.report.facts.get("compared") else ", but could not be compared"
                 message = f"the backup is complete at {view.status.get('location', '')}, was restored{equal}"
-                return _succeeded(message, outcome.report, {**known, "verified": proof}, now)
+                return _succeeded(message, outcome.report, {**known, **facts.retained(outcome.report), "verified": proof}, now)
     if view.status.get("job") == backup.job(VERIFY):
         return _unverified(backup, "JobGone", f"Job {backup.job(VERIFY)} was deleted before it ended", now)
     if now >= backup.limit + backup.deadline:
@@ -173,6 +193,9 @@ def _prove(backup: Backup, view: View, now: float, agent: Agent) -> _Step:
         cipher=used[1] if used else cipher_of(backup, view),
         version=version,
         image=view.domain.image_of(version),
+        size=size_of(view.status.get("snapshotSize")),
+        retention=group_of(backup, view)[1],
+        keep=kept_of(view),
     )
     action = Create(JOB, canonical(manifest), "restoring the backup into a throw-away member", "VerificationStarted")
     known = {"job": backup.job(VERIFY)}
@@ -198,6 +221,10 @@ def _url(cluster: Cluster, member: str) -> str:
 def _wait(backup: Backup, view: View, job: Manifest, outcome: Running, *, now: float, phase: str, known: Json) -> _Step:
     """Until the Job ends; past its deadline by more than a grace, it is ended here."""
     name = job["metadata"]["name"]
+    if len(evicted := _evicted(view, job)) >= EVICTIONS:
+        why = f"{len(evicted)} pods of Job {name} were evicted: {(evicted[-1]['status'].get('message') or '')[:500]}"
+        step = _unverified(backup, "Evicted", why, now) if phase == VERIFYING else _failed("Evicted", why, now, known)
+        return replace(step, action=_end(backup, job, f"Job {name} is evicted again and again", "Evicted"))
     reason, message = outcome.reason, outcome.message
     if reason == "Starting" and view.words:
         reason, message = "PodRefused", f"Job {name} gets no pod: {view.words}"
@@ -208,10 +235,23 @@ def _wait(backup: Backup, view: View, job: Manifest, outcome: Running, *, now: f
         wait = min(limit + GRACE - now, 600.0 if reason == "Running" else SOON)
         return _Step(Finding(phase, reason, said, known, wait, plain=plain))
     late = f"Job {name} did not end by its deadline: {message or 'it was never started'}"
-    remove = Remove(JOB, Key(backup.key.namespace, name), job["metadata"]["uid"], f"Job {name} is past its deadline", LATE)
+    remove = _end(backup, job, f"Job {name} is past its deadline", LATE)
     proving = phase == VERIFYING
     step = _unverified(backup, LATE, late, now) if proving else _failed(LATE, late, now, known)
     return replace(step, action=remove)
+
+
+def _evicted(view: View, job: Manifest) -> list[Manifest]:
+    """The pods that a kubelet evicted, the oldest first: the Job's failure policy counts none of them."""
+    uid = job["metadata"]["uid"]
+    own = [pod for pod in view.pods if any(ref["uid"] == uid for ref in pod["metadata"].get("ownerReferences") or ())]
+    found = [pod for pod in own if (pod.get("status") or {}).get("reason") == "Evicted"]
+    return sorted(found, key=lambda pod: str(pod["metadata"].get("creationTimestamp") or ""))
+
+
+def _end(backup: Backup, job: Manifest, message: str, reason: str) -> Remove:
+    metadata = job["metadata"]
+    return Remove(JOB, Key(backup.key.namespace, metadata["name"]), metadata["uid"], message, reason)
 
 
 def _with_last(outcome: Failed, view: View) -> str:

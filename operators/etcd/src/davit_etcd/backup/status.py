@@ -45,9 +45,12 @@ def _finding(outcome: Outcome[Backup, View], old: Json, now: float) -> Finding:
 
 
 def _hopeless(outcome: Outcome[Backup, View], now: float) -> bool:
-    """Whether nothing could be seen, let alone planned, until long after the deadlines."""
+    """Whether nothing could be seen, let alone planned, until after the deadlines."""
     backup = outcome.domain
-    return outcome.plan is None and backup is not None and now >= backup.limit + backup.deadline + GRACE
+    if outcome.plan is not None or backup is None:
+        return False
+    begun = backup.phase not in ("", PENDING)
+    return now >= backup.limit + (backup.deadline + GRACE if begun else 0.0)
 
 
 def _ended(now: float) -> Json:

@@ -21,6 +21,8 @@ MODULE = "davit_etcd.agent"
 BACKUP, VERIFY, RESTORE = "backup", "verify", "restore"
 BUMP = 1_000_000_000
 """How far a restore raises the revision, so that no watcher takes it for one that it has seen (etcd docs, "Recovery")."""
+LOGS = 512 * 1024**2
+"""Bytes that the member of a verification may take besides its data and the download."""
 
 _VOLUME = "data"
 _SCRATCH = "scratch"
@@ -93,11 +95,12 @@ def backup_job(
     compression: str,
     members: Sequence[tuple[str, str]],
     retention: Rules | None = None,
+    keep: Sequence[str] = (),
 ) -> Manifest:
     """Reads a snapshot from the best of `members` (name, client URL) and puts it into the store.
 
-    id: the backup's (`davit.backup.model.backup_id`); group: which backups `retention` concerns, "" for none;
-    compression: zstd or none. The report's facts are those of `davit_etcd.agent.backup`.
+    id: the backup's (`davit.backup.model.backup_id`); group: which backups `retention` concerns, "" for none; keep: ids that it
+    leaves alone; compression: zstd or none. The report's facts are those of `davit_etcd.agent.backup`.
     """
     config = {
         "store": store.to_json(),
@@ -108,6 +111,7 @@ def backup_job(
         "compression": compression,
         "members": [{"name": name, "url": url} for name, url in members],
         "retention": retention.to_json() if retention else None,
+        "keep": list(keep),
     }
     container = agent(BACKUP, request.agent.image, MODULE, "backup", config)
     return _job(cluster, request, BACKUP, (container,), placed=_anywhere(cluster.inputs), store=store, cipher=cipher)
@@ -122,17 +126,27 @@ def verify_job(
     cipher: Cipher | None,
     version: Version,
     image: str,
+    size: int = 0,
+    retention: Rules | None = None,
+    keep: Sequence[str] = (),
 ) -> Manifest:
     """Restores a backup of this cluster into a throw-away member that nobody else reaches, and compares.
 
     version, image: those of etcd to do it with, best the ones that the backup was made with: other releases may hash
-    differently. The data lives in an emptyDir without a limit, twice for a moment. The report's facts are those of
-    `davit_etcd.agent.verify`.
+    differently; retention, keep: as of `backup_job`, applied once the backup is proved; size: bytes of the snapshot, 0 where
+    they are not known. The data lives in an emptyDir, twice for a moment: a node is chosen that has the room, and no more is
+    taken. The report's facts are those of `davit_etcd.agent.verify`.
     """
     source = _source(Stored(store, cluster.key.namespace, cluster.key.name, id, cipher))
     shared = ((_VOLUME, DATA),)
-    fetch = {"source": source, "target": str(version), "volume": DATA, "revision": 0}
-    verify = {"source": source, "etcd": f"{_LOOPBACK}:{CLIENT_PORT}", "volume": DATA}
+    fetch = {"source": source, "target": str(version), "volume": DATA, "revision": 0, "proving": True}
+    verify = {
+        "source": source,
+        "etcd": f"{_LOOPBACK}:{CLIENT_PORT}",
+        "volume": DATA,
+        "retention": retention.to_json() if retention else None,
+        "keep": list(keep),
+    }
     peers = f"{_LOOPBACK}:{PEER_PORT}"
     flags = {"name": "verify", "initial-cluster": f"verify={peers}", "initial-advertise-peer-urls": peers}
     image_of = request.agent.image
@@ -141,8 +155,9 @@ def verify_job(
         _unpack(version, image, flags, shared, cluster.inputs),
         _etcd(version, image, shared, cluster.inputs),
     )
-    container = agent(VERIFY, image_of, MODULE, "verify", verify, mounts=shared)
-    volumes = ({"name": _VOLUME, "emptyDir": {}},)
+    room = f"{-(-(2.2 * size + LOGS) // 1024**2):.0f}Mi" if size else ""
+    container = agent(VERIFY, image_of, MODULE, "verify", verify, mounts=shared, disk=room)
+    volumes = ({"name": _VOLUME, "emptyDir": {"sizeLimit": room} if room else {}},)
     placed = _anywhere(cluster.inputs)
     return _job(cluster, request, VERIFY, (container,), init=init, volumes=volumes, placed=placed, store=store, cipher=cipher)
 
@@ -254,13 +269,13 @@ def _etcd(version: Version, image: str, mounts: Any, inputs: Inputs) -> Containe
 
 
 def _resources(inputs: Inputs) -> dict[str, Any]:
-    """As a member has them; without a limit of the user's one that only guards the node."""
+    """As a member has them: etcd and its tool need as much here, so without a limit of the user's there is none."""
     given = json.loads(inputs.pod).get("resources") or {}
     requests, limits = given.get("requests") or {}, given.get("limits") or {}
     return {
         "cpu": str(requests.get("cpu", "100m")),
         "memory": str(requests.get("memory") or limits.get("memory") or "128Mi"),
-        "memory_limit": str(limits.get("memory", "4Gi")),
+        "memory_limit": str(limits.get("memory") or ""),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from davit_etcd.manifests import volume_name
 from davit_etcd.model import quorum
 from davit_etcd.policies.recovery import beyond_repair, obituary
 from davit_etcd.policies.view import SETTLED, WAITING, Step, View, complaints, find, keep_running, left_over
@@ -71,10 +72,21 @@ def waiting(view: View) -> Step | None:
     sick = [m for m in members if not m.healthy or not m.pod_ready or m.name in view.dead]
     if not sick and len(view.snapshot.voters) == view.cluster.size:
         return None
-    return Step("MemberUnhealthy", f"{len(sick)} of {len(members)} members are not ready{complaints(view, sick)}")
+    more = f"; waiting for {going} of the data before the restore to go" if (going := _going(view)) else ""
+    return Step("MemberUnhealthy", f"{len(sick)} of {len(members)} members are not ready{complaints(view, sick)}{more}")
 
 
 def settled(view: View) -> Step:
     """Nothing is left to do."""
     size = len(view.snapshot.voters)
+    if going := _going(view):
+        return Step("Restoring", f"{size} of {size} members serve; waiting for {going} of the data before the restore to go")
     return Step("AllMembersReady", f"{size} of {size} members serve", settled=True, wait=SETTLED)
+
+
+def _going(view: View) -> str:
+    """What a restore that is done but for this still waits for."""
+    progress = view.snapshot.progress
+    if progress is None or progress.phase != "Cleaning":
+        return ""
+    return ", ".join(volume_name(m.name) if m.volume is not None else m.name for m in view.snapshot.retired if not left_over(m))

@@ -8,10 +8,13 @@ from davit.model import Manifest
 from davit_etcd.api.v1 import ETCD_CLUSTER
 from davit_etcd.manifests import member_url, volume_name
 from davit_etcd.manifests.jobs import Stored, Surviving
-from davit_etcd.model import Member, quorum
+from davit_etcd.model import Json, Member, canonical, quorum
 from davit_etcd.policies.view import View
+from davit_etcd.progress import Progress
 from davit_etcd.restore.source import LATEST, Found, Unusable, of_backup
 
+UNKNOWN_ID = "0"
+"""Stands for the ID of a member until the member list can be read again."""
 PAUSE = 300.0
 """Seconds between a recovery that failed and the next try."""
 
@@ -28,25 +31,32 @@ def beyond_repair(view: View) -> tuple[list[Member], list[Member], int] | None:
 def choose(view: View) -> Found | Surviving | None:
     """The surviving member with the highest revision, else the newest good backup; None for a doubt, or for nothing.
 
-    A survivor that does not answer, as none does that was started anew without a quorum, may have more than any backup: then
-    it is not for the operator to choose.
+    A survivor that does not answer, as none does that was started anew without a quorum, may have more than any backup and
+    any other survivor: then it is not for the operator to choose.
     """
     found = beyond_repair(view)
     if found is None:
         return None
     alive = found[1]
-    answering = [m for m in alive if m.endpoint is not None]
-    if answering:
-        best = max(answering, key=lambda m: (m.endpoint.revision if m.endpoint else 0, -m.ordinal))
+    if any(m.endpoint is None for m in alive):
+        return None
+    if alive:
+        best = max(alive, key=lambda m: (m.endpoint.revision if m.endpoint else 0, -m.ordinal))
         return Surviving(best.name, member_url(view.cluster, best.name), best.endpoint.revision if best.endpoint else 0)
-    return None if alive else newest(view)
+    return newest(view)
 
 
 def newest(view: View) -> Found | None:
-    """The newest good EtcdBackup; where there is none, the newest of this cluster that is in its store."""
+    """The newest good EtcdBackup; where there is none, the newest of this cluster that is in its store.
+
+    Only of the history that the cluster has had: before a restore it had another, whose backups are no older for that. Of
+    which one the store's newest is, is known when it was read.
+    """
     cluster = view.cluster
     target = {"spec": cluster.raw}
-    good = sorted((b for b in view.snapshot.backups if _time(b)), key=_time, reverse=True)
+    known = str(view.snapshot.status.get("clusterID") or view.snapshot.adopted_id)
+    ours = (b for b in view.snapshot.backups if _time(b) and b["status"].get("clusterID") == known)
+    good = sorted(ours, key=_time, reverse=True)
     for backup in good:
         found = of_backup(backup, target)
         if not isinstance(found, Unusable):
@@ -98,14 +108,11 @@ def _advice(view: View, alive: list[Member]) -> str:
         return f"Nothing is changed: make a new EtcdCluster from a backup, see {page}"
     under_way = view.snapshot.progress
     if under_way is not None and not under_way.done and under_way.kind != "Bootstrap":
-        kept = ", ".join(volume_name(m.name) for m in view.snapshot.retired if m.volume is not None) or "none"
+        return _between(view, under_way)
+    if silent := [m.name for m in alive if m.endpoint is None]:
+        rival = "any backup" if len(silent) == len(alive) else "those that do, and than any backup"
         return (
-            f"A restore was not done yet ({under_way.phase}); volumes of before that are still there: {kept}. Nothing is changed"
-        )
-    silent = [m.name for m in alive]
-    if silent and not any(m.endpoint for m in alive):
-        return (
-            f"Nothing is changed: {', '.join(silent)} can't answer without a quorum, and may have more than any backup. To go "
+            f"Nothing is changed: {', '.join(silent)} can't answer without a quorum, and may have more than {rival}. To go "
             f"on from a backup all the same, make an EtcdRestore with spec.confirm {cluster.key.name}, see {page}"
         )
     if choose(view) is None:
@@ -116,6 +123,28 @@ def _advice(view: View, alive: list[Member]) -> str:
     patch = '{"spec":{"recovery":"automatic"}}'
     command = f"kubectl patch {ETCD_CLUSTER.plural} {cluster.key.name} -n {cluster.key.namespace} --type merge -p '{patch}'"
     return f"Nothing is changed. To begin anew from {best}: {command} (see {page})"
+
+
+def _between(view: View, progress: Progress) -> str:
+    """Lost again before the restore was done: which of two histories is to live is for a person to say."""
+    cluster, page = view.cluster, "docs/etcd/quorum-lost.md"
+    there = {m.name for m in view.snapshot.retired if m.volume is not None and "deletionTimestamp" not in m.volume["metadata"]}
+    kept = ", ".join(volume_name(name) for name in sorted(there)) or "none"
+    said = f"A restore was not done yet ({progress.phase}); volumes of before that are still there: {kept}. Nothing is changed"
+    if not progress.switched:
+        return said
+    needed = quorum(len(progress.old_members))
+    if progress.old_cluster_id and len(there.intersection(progress.old_members)) >= needed:
+        patch = canonical({"status": {**before(progress), "restore": {"phase": "RollingBack", "message": "asked for by hand"}}})
+        command = f"kubectl patch {ETCD_CLUSTER.plural} {cluster.key.name} -n {cluster.key.namespace} --subresource status"
+        said += f". To go back to the data of before, giving up all that was written since: {command} --type merge -p '{patch}'"
+    return f"{said}. To go on from a backup: make an EtcdRestore with a spec.template into another EtcdCluster (see {page})"
+
+
+def before(progress: Progress) -> Json:
+    """What status said of the cluster before the restore, as far as it is needed to bring its members back."""
+    known = [{"name": name, "id": UNKNOWN_ID, "healthy": False} for name in progress.old_members]
+    return {"clusterID": progress.old_cluster_id, "members": known}
 
 
 def _failed(view: View) -> str:

@@ -8,6 +8,7 @@ what was written since would be lost with it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -16,6 +17,7 @@ from davit.backup.api import Encryption, ObjectStore
 from davit.backup.model import instant, seconds
 from davit.backup.report import Failed, Running, Succeeded, of_pods
 from davit.kube.kinds import JOB
+from davit.kube.quantity import parse_quantity
 from davit.model import Manifest, Notice
 from davit.status import timestamp
 
@@ -24,20 +26,22 @@ from davit_etcd.commands import Create, DeleteJob, DiscardMember
 from davit_etcd.diagnosis import lost
 from davit_etcd.manifests import member_url
 from davit_etcd.manifests.jobs import BUMP, Request, Stored, Surviving, restore_job, revision_bump
-from davit_etcd.model import Inputs, Json, Member, canonical
+from davit_etcd.manifests.volume import requested
+from davit_etcd.model import Cluster, Inputs, Json, Member, canonical
 from davit_etcd.policies.guards import mistaken
-from davit_etcd.policies.recovery import PAUSE, beyond_repair, choose
+from davit_etcd.policies.healing import bury, disarm, rescue
+from davit_etcd.policies.recovery import PAUSE, before, beyond_repair, choose
 from davit_etcd.policies.safety import backup_name, manifest, state
 from davit_etcd.policies.view import SETTLED, WAITING, Step, View, complaints
 from davit_etcd.progress import Progress
+from davit_etcd.restore.model import FINAL
 from davit_etcd.restore.source import Found, Unusable, resolve, source_of
+from davit_etcd.versions import Version
 
 PATIENCE = 3600.0
 """Seconds until a restore whose deadline nobody set is taken back."""
 RETRY = 60.0
 """Seconds until a Job that failed for what may pass is made again, where nothing serves meanwhile."""
-UNKNOWN_ID = "0"
-"""Stands for the ID of a member until the member list can be read again."""
 _NO_LIMIT = 6 * 3600
 _JOB_WAIT = 10.0
 
@@ -48,8 +52,17 @@ def restoring(view: View) -> Step | None:
     if progress is None or progress.done:
         return _begin(view)
     if not progress.seed:
-        return Step("RestoreUnknown", "status.restore names no seed: remove it from status", stalled=True, frozen=True)
-    return _PHASES[progress.phase](view, progress)
+        said = (
+            "status.restore, or the annotation etcd.davit.dev/restore of a volume, is of a restore that this release of the "
+            "operator does not understand: nothing is changed. Run the release that began it, or remove both"
+        )
+        return Step("RestoreUnknown", said, stalled=True, frozen=True, wait=SETTLED)
+    step = _PHASES[progress.phase](view, progress)
+    serving = progress.phase in ("Seeding", "SafetyBackup") and progress.kind != "Bootstrap"
+    if serving and step is not None and not (step.action or step.intent or step.stop) and not mistaken(view):
+        # The cluster that serves is not left alone for as long as a Job takes.
+        return next((healing for policy in (rescue, disarm, bury) if (healing := policy(view))), step)
+    return step
 
 
 # --- beginning -------------------------------------------------------------------------------------------------------
@@ -81,7 +94,7 @@ def _begin_bootstrap(view: View) -> Step:
     if isinstance(found, Unusable):
         return _unusable(found)
     seed = f"{view.cluster.key.name}-{view.snapshot.next_ordinal}"
-    progress = Progress("Bootstrap", "Seeding", seed, found.location, started_at=timestamp(view.now))
+    progress = _made_from(view, Progress("Bootstrap", "Seeding", seed, found.location, started_at=timestamp(view.now)))
     message = f"the cluster begins with {found.location}: unpacking it for {progress.seed}"
     return _go(progress, "Seeding", message, Notice("RestoreStarted", message))
 
@@ -93,6 +106,9 @@ def recovering(view: View) -> Step | None:
         return None
     if last is not None and not last.done and last.kind != "Bootstrap":
         return None
+    if last is not None and (told := _wish(view, last)) is not None and (told.get("status") or {}).get("phase") not in FINAL:
+        # Its controller has to see how it ended, or it would be asked for once more.
+        return Step("Restoring", f"waiting until EtcdRestore {last.name} has noted how it ended", wait=WAITING)
     if last is not None and last.kind == "Recovery" and last.finished_at and view.now < instant(last.finished_at) + PAUSE:
         return None
     source = choose(view)
@@ -107,7 +123,7 @@ def recovering(view: View) -> Step | None:
 
 def _new(view: View, kind: str, source: str) -> Progress:
     snapshot = view.snapshot
-    return Progress(
+    progress = Progress(
         kind="Recovery" if kind == "Recovery" else "Restore",
         phase="Seeding",
         seed=f"{view.cluster.key.name}-{snapshot.next_ordinal}",
@@ -116,6 +132,12 @@ def _new(view: View, kind: str, source: str) -> Progress:
         old_members=tuple(m.name for m in snapshot.members),
         started_at=timestamp(view.now),
     )
+    return _made_from(view, progress)
+
+
+def _made_from(view: View, progress: Progress) -> Progress:
+    """The release that unpacks is the one that starts on it; whatever the spec asks for comes later, in the ordinary way."""
+    return replace(progress, version=str(view.joining.version), image=view.joining.image)
 
 
 def _accepted(view: View, restore: Manifest) -> bool:
@@ -192,8 +214,11 @@ def _unusable(why: Unusable) -> Step:
 def _seeding(view: View, progress: Progress) -> Step:
     if why := _given_up(view, progress):
         return _abandon(view, progress, why)
-    source = _source(view, progress)
     made = next((job for job in view.snapshot.jobs if "deletionTimestamp" not in job["metadata"]), None)
+    if view.cluster.held:
+        waiting = Step("Restoring", f"{view.cluster.held}: correct it, {progress.source} is unpacked then", wait=_JOB_WAIT)
+        return _judged(view, progress, made) if made is not None else waiting
+    source = _source(view, progress)
     if isinstance(source, Unusable) and progress.source and made is not None:
         # It knows where to read, although the EtcdBackup may be gone by now.
         return _judged(view, progress, made)
@@ -211,11 +236,11 @@ def _seeding(view: View, progress: Progress) -> Step:
 
 def _fill(view: View, progress: Progress, source: Found | Surviving) -> Step:
     """A Job reads the source and unpacks it on the seed's volume."""
-    name = job_name(progress, source)
+    name = job_name(view.cluster, progress, source)
     mine = next((job for job in view.snapshot.jobs if job["metadata"]["name"] == name), None)
     for job in view.snapshot.jobs:
         if job is not mine and "deletionTimestamp" not in job["metadata"]:
-            return _delete(job, "its source is another now")
+            return _delete(job, "its source is another now, or the spec")
     if busy := _strange_pods(view, mine):
         return Step("Restoring", f"waiting for {', '.join(busy)} to end", wait=WAITING)
     seed = next((m for m in view.snapshot.retired if m.name == progress.seed), Member(progress.seed))
@@ -227,6 +252,12 @@ def _fill(view: View, progress: Progress, source: Found | Surviving) -> Step:
             return Step("NoAgentImage", said, stalled=True, wait=SETTLED)
         if mine is not None:
             return Step("Restoring", f"waiting for Job {name} to go", wait=WAITING)
+        if seed.volume is not None and parse_quantity(requested(seed.volume)) < view.cluster.storage.bytes:
+            has, size = requested(seed.volume), view.cluster.storage.size
+            message = f"the volume of {seed.name} has {has}, and spec.storage.size is {size}: making it anew"
+            return Step("Restoring", message, DiscardMember(seed.name, message))
+        if (renewed := _made_from(view, progress)) != progress:
+            return _go(renewed, "Seeding", f"{progress.source} is unpacked for {progress.seed} with etcd {renewed.version}")
         message = f"Job {name} unpacks {progress.source} for {progress.seed}"
         return Step("Restoring", message, Create(JOB, canonical(_job(view, progress, source, name)), message, "Restoring"))
     return _judged(view, progress, mine)
@@ -243,7 +274,7 @@ def _judged(view: View, progress: Progress, job: Manifest) -> Step:
         case Failed(reason=reason, message=said):
             return _failed_job(view, progress, job, f"{reason}: {said}")
         case Succeeded(report=report):
-            return _proved(view, _with_facts(view, progress, report.facts))
+            return _proved(view, _with_facts(view, progress, report.facts), str(report.facts.get("clusterID") or ""))
 
 
 def _with_facts(view: View, progress: Progress, facts: Mapping[str, object]) -> Progress:
@@ -256,8 +287,13 @@ def _with_facts(view: View, progress: Progress, facts: Mapping[str, object]) -> 
         source=str(place) if stored else progress.source,
         revision=known,
         time=moment if isinstance(moment, str) else progress.time,
-        lost_revisions=_lost_revisions(view, known),
+        lost_revisions=_lost_revisions(view, known) if _same_history(progress, str(facts.get("clusterID") or "")) else None,
     )
+
+
+def _same_history(progress: Progress, cluster_id: str) -> bool:
+    """Whether data of the cluster with this ID is of the history that is replaced: revisions of others don't compare."""
+    return bool(cluster_id) and cluster_id == progress.old_cluster_id
 
 
 def _lost_revisions(view: View, restored: int | None) -> int | None:
@@ -270,18 +306,30 @@ def _lost_revisions(view: View, restored: int | None) -> int | None:
     return max(0, highest - restored)
 
 
-def _proved(view: View, progress: Progress) -> Step:
-    """The data is on the seed's volume, and is what the source had."""
+def _proved(view: View, progress: Progress, cluster_id: str) -> Step:
+    """The data is on the seed's volume, and is what the source had; `cluster_id` is of the cluster that it was read from."""
     match progress.kind:
         case "Bootstrap":
             return _go(progress, "Starting", f"starting {progress.seed} with the data of {progress.source}", identity="")
         case "Restore":
             return _go(progress, "SafetyBackup", "the backup is unpacked and proved")
-    if view.snapshot.quorum or beyond_repair(view) is None:
+    found = beyond_repair(view)
+    if view.snapshot.quorum or found is None:
         return _abandon(view, progress, "the quorum may come back after all")
     survivor = _survivor(view, progress)
-    if survivor is not None and survivor.endpoint is not None and survivor.endpoint.revision != progress.revision:
-        return _abandon(view, progress, f"{survivor.name} went on to revision {survivor.endpoint.revision} meanwhile")
+    if survivor is not None:
+        if survivor.endpoint is not None and survivor.endpoint.revision != progress.revision:
+            return _abandon(view, progress, f"{survivor.name} went on to revision {survivor.endpoint.revision} meanwhile")
+        return _stop(view, progress)
+    for member in found[1]:
+        if member.endpoint is None or member.endpoint.revision > (progress.revision or 0):
+            has = f"is at revision {member.endpoint.revision}" if member.endpoint else "does not answer"
+            why = f"{member.name} is not lost any more, {has}, and may have more than {progress.source}"
+            return _abandon(view, progress, why)
+    if not _same_history(progress, cluster_id):
+        other = f"{progress.source} is of cluster {cluster_id or '(unknown)'}, another history than {progress.old_cluster_id}"
+        remedy = f"to begin with it all the same, make an EtcdRestore with spec.confirm {view.cluster.key.name}"
+        return _abandon(view, progress, f"{other}; {remedy}")
     return _stop(view, progress)
 
 
@@ -313,11 +361,15 @@ def _safety_backup(view: View, progress: Progress) -> Step:
         return _abandon(view, progress, why)
     if view.cluster.safety_refused:
         return _stop(view, progress, "spec.safetyBackup is false: no safety backup is made")
-    if not view.snapshot.quorum:
-        return _stop(view, progress, "no quorum serves, so there is nothing to make a safety backup of: the old volumes are kept")
     occasion = progress.uid[:8]
     name = backup_name(view.cluster.key.name, occasion)
     backup = state(view.snapshot, name)
+    if backup is None and not view.snapshot.quorum:
+        if beyond_repair(view) is not None:
+            lame = "no quorum will ever serve, so there is nothing to make a safety backup of: the old volumes are kept"
+            return _stop(view, progress, lame)
+        said = f"waiting for a quorum, of which EtcdBackup {name} is to be made. To go on without, set spec.safetyBackup to false"
+        return Step("SafetyBackup", f"{said}{complaints(view, view.snapshot.voters)}", wait=_JOB_WAIT, secures=name)
     if backup is None:
         store, encryption = _elsewhere(view, progress)
         made = canonical(manifest(view.cluster, occasion, store=store, encryption=encryption))
@@ -351,7 +403,7 @@ def _stop(view: View, progress: Progress, notice: str = "") -> Step:
         progress,
         old_cluster_id=str(snapshot.status.get("clusterID") or snapshot.adopted_id),
         old_members=tuple(m.name for m in snapshot.members),
-        lost_revisions=_lost_revisions(view, progress.revision),
+        lost_revisions=None if progress.lost_revisions is None else _lost_revisions(view, progress.revision),
     )
     message = f"stopping {', '.join(progress.old_members)}, whose volumes are kept until the restored cluster serves"
     said = f"{notice}; {message}" if notice else message
@@ -382,7 +434,7 @@ def _starting(view: View, progress: Progress) -> Step:
         if why:
             said = f"{seed.name}: {why}. Delete the EtcdCluster and its volumes to begin again"
             return Step("RestoreFailed", said, stalled=True, wait=SETTLED)
-    elif why or _late(view, progress):
+    elif why or (_late(view, progress) and seed.endpoint is None and not view.snapshot.quorum):
         waited = complaints(view, [seed])
         return _abandon(view, progress, f"{seed.name}: {why}" if why else f"{seed.name} did not serve in time{waited}")
     return Step("Restoring", f"starting {seed.name} with the restored data{complaints(view, [seed])}")
@@ -406,8 +458,8 @@ def _serve(view: View, progress: Progress, seed: Member) -> Step:
 def _growing(view: View, progress: Progress) -> Step | None:
     """Growing is the other policies' work; whatever else they find to do comes first too."""
     if not _grown(view):
-        gone = bool(view.cluster.size) and not view.snapshot.quorum and beyond_repair(view) is not None
-        if progress.kind != "Bootstrap" and gone:
+        found = beyond_repair(view) if view.cluster.size and not view.snapshot.quorum else None
+        if progress.kind != "Bootstrap" and found is not None and not found[1]:
             return _abandon(view, progress, "the restored cluster lost its data before it was whole")
         return None
     if view.snapshot.retired:
@@ -423,7 +475,8 @@ def _cleaning(view: View, progress: Progress) -> Step | None:
             message = f"{member.name} is of the data before the restore: deleting its StatefulSet and volume"
             return Step("Restoring", message, DiscardMember(member.name, message))
     if view.snapshot.retired:
-        return Step("Restoring", f"waiting for the objects of {', '.join(m.name for m in view.snapshot.retired)} to go")
+        # Whatever keeps a volume from going must keep nothing else waiting; `settled` tells of it.
+        return None
     return _clear(view, progress)
 
 
@@ -499,8 +552,7 @@ def _abandon(view: View, progress: Progress, why: str) -> Step:
     back = _go(progress, "RollingBack", why, Notice("RollingBack", why, warning=True))
     if progress.switched:
         # Their IDs are forgotten; that they are members has to be known, or one whose volume is gone would be waited for.
-        known = [{"name": name, "id": UNKNOWN_ID, "healthy": False} for name in progress.old_members]
-        back = replace(back, intent={**back.intent, "clusterID": progress.old_cluster_id, "members": known})
+        back = replace(back, intent={**back.intent, **before(progress)})
     return replace(back, stop=stop)
 
 
@@ -530,6 +582,9 @@ def _seed_gone(view: View, progress: Progress) -> str:
 def _grown(view: View) -> bool:
     """Whether the restored cluster is as large as it should be, and all of it serves."""
     snapshot, size = view.snapshot, view.cluster.size
+    if view.cluster.held:
+        # The size is only what there happens to be.
+        return False
     listed = [m for m in snapshot.members if m.etcd is not None]
     whole = len(listed) == len(snapshot.voters) == size and bool(size)
     return snapshot.quorum and whole and all(m.healthy and m.pod_ready and m.name not in view.dead for m in listed)
@@ -551,9 +606,11 @@ def _strange_pods(view: View, job: Manifest | None) -> list[str]:
     ]
 
 
-def job_name(progress: Progress, source: Found | Surviving) -> str:
-    """One Job for each seed and source: another source is tried by another Job."""
-    return f"{progress.seed}-restore" + (f"-{source.digest}" if isinstance(source, Found) else "")
+def job_name(cluster: Cluster, progress: Progress, source: Found | Surviving) -> str:
+    """One Job for each seed, source and spec: whatever is corrected is tried by another Job."""
+    read = source.digest if isinstance(source, Found) else source.url
+    given = canonical([read, cluster.inputs.digest, cluster.storage.size])
+    return f"{progress.seed}-restore-{hashlib.sha256(given.encode()).hexdigest()[:8]}"
 
 
 def _job(view: View, progress: Progress, source: Found | Surviving, name: str) -> Manifest:
@@ -563,12 +620,12 @@ def _job(view: View, progress: Progress, source: Found | Surviving, name: str) -
     # etcd computes a cluster's ID from its first member's URL and this: unlike any before.
     token = f"{cluster.key.namespace}-{cluster.key.name}-{cluster.uid}-{progress.uid or progress.kind.lower()}-{progress.seed}"
     given: Stored | Surviving = source.stored if isinstance(source, Found) else source
-    return restore_job(cluster, request, member=progress.seed, inputs=_inputs(view), source=given, token=token)
+    return restore_job(cluster, request, member=progress.seed, inputs=_inputs(view, progress), source=given, token=token)
 
 
-def _inputs(view: View) -> Inputs:
+def _inputs(view: View, progress: Progress) -> Inputs:
     """What the seed will be made from."""
-    return view.joining
+    return view.joining.at(Version.parse(progress.version), progress.image) if progress.version else view.joining
 
 
 _PHASES: dict[str, Callable[[View, Progress], Step | None]] = {

@@ -15,6 +15,7 @@ from davit.backup.model import instant
 from davit.model import Manifest, Notice, Plan
 from davit.status import timestamp
 
+from davit_etcd.manifests import volume_name
 from davit_etcd.model import RESTORED_BY_ANNOTATION, Json, annotation, canonical
 from davit_etcd.progress import Progress
 from davit_etcd.restore.model import FAILED, GRACE, PENDING, RESTORING, SUCCEEDED, Finding, MakeCluster, Restore, View
@@ -83,6 +84,12 @@ def _followed_bootstrap(restore: Restore, view: View, cluster: Manifest, now: fl
     facts = _facts(progress, view, now)
     if progress is not None and progress.kind == "Bootstrap" and progress.phase == "Succeeded":
         return Finding(SUCCEEDED, "Restored", progress.message, {**facts, "finishedAt": timestamp(now)})
+    if _condition(cluster, "BootstrapUnused").get("status") == "True":
+        names = sorted(str(item["name"]) for item in status.get("members") or ())
+        volumes = ", ".join(volume_name(member) for member in names) or "volumes"
+        remedy = f"delete them with the EtcdCluster, or make an EtcdRestore with spec.confirm {restore.cluster}"
+        said = f"EtcdCluster {restore.cluster} came up with the data that {volumes} held; to replace that, {remedy}"
+        return _failed(now, "HasData", said, facts)
     stalled = _condition(cluster, "Stalled")
     if stalled.get("status") == "True" and stalled.get("reason") == "RestoreFailed":
         said = f"{stalled.get('message', '')} (correct EtcdCluster {restore.cluster}, or delete it and make a new EtcdRestore)"
@@ -150,7 +157,7 @@ def _followed(restore: Restore, view: View, cluster: Manifest, now: float) -> Fi
     if progress.phase == "Succeeded":
         return Finding(SUCCEEDED, "Restored", progress.message, {**facts, "finishedAt": progress.finished_at or timestamp(now)})
     if progress.phase == "Failed":
-        return _failed(now, "RestoreFailed", f"{progress.message}; the data is as it was before", facts)
+        return _failed(now, "RestoreFailed", f"{progress.message.rstrip('.')}; the data is as it was before", facts)
     if progress.phase in ("Growing", "Cleaning") and _late(restore, view, now) and _serves(cluster):
         said = (
             f"{progress.message}; not all members serve yet: {_condition(cluster, 'Ready').get('message', '')}. The volumes of "

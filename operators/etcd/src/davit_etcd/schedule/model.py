@@ -18,6 +18,10 @@ from davit_etcd.model import GROUP, annotation
 
 SCHEDULE_LABEL = f"{GROUP}/schedule"
 DUE_ANNOTATION = f"{GROUP}/scheduled-at"
+PUNCTUAL = 120.0
+"""Seconds after a due time that still count as in time, as an operator's restart takes."""
+SKEW = 3600.0
+"""Seconds by which the operator's clock may be ahead of the API server's for long; the order of runs would suffer from less."""
 FAILURES_ANNOTATION = f"{GROUP}/failures-before"
 """How many backups of the schedule had failed in a row when this one was made: history may forget them."""
 
@@ -103,13 +107,20 @@ def _run(backup: Manifest) -> Run:
     return Run(
         name=metadata["name"],
         uid=metadata["uid"],
-        due=moment(annotation(backup, DUE_ANNOTATION)) or moment(metadata.get("creationTimestamp")) or 0.0,
+        due=_due(moment(annotation(backup, DUE_ANNOTATION)), moment(metadata.get("creationTimestamp"))),
         phase=str(status.get("phase") or ""),
         finished=moment(status.get("finishedAt")),
         failures_before=int(failures) if failures.isdigit() else 0,
         message=str(status.get("message") or ""),
         going="deletionTimestamp" in metadata,
     )
+
+
+def _due(noted: float | None, created: float | None) -> float:
+    """None is made before it is due: where the operator's clock was wrong then, the API server's tells."""
+    if noted and created and noted > created + SKEW:
+        return created
+    return noted or created or 0.0
 
 
 def moment(text: Any) -> float | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from davit.backup.schedule import Cron, due, following
 from davit.kube import labels
-from davit.model import Action, Key, Manifest, Plan
+from davit.model import Action, Key, Manifest, Notice, Plan
 from davit.status import timestamp
 
 from davit_etcd.api.backups import ETCD_BACKUP
@@ -20,12 +20,10 @@ from davit_etcd.backup.commands import Remove
 from davit_etcd.commands import Create
 from davit_etcd.manifests import OPERATOR, PRODUCT
 from davit_etcd.model import canonical
-from davit_etcd.schedule.model import DUE_ANNOTATION, FAILURES_ANNOTATION, SCHEDULE_LABEL, Run, Schedule, View, moment
+from davit_etcd.schedule.model import DUE_ANNOTATION, FAILURES_ANNOTATION, PUNCTUAL, SCHEDULE_LABEL, Run, Schedule, View, moment
 
 RESYNC = 600.0
 """Seconds after which a schedule is looked at in any case: nobody's clock or watch is trusted for longer."""
-PUNCTUAL = 120.0
-"""Seconds after a due time that still count as in time, as an operator's restart takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class Decision:
 
 def plan(schedule: Schedule, view: View, now: float) -> Plan:
     """Start what is due, else forget one old EtcdBackup; nothing while the schedule can't be read."""
-    runs, last = view.runs, last_used(view)
+    runs, last = view.runs, last_used(view, now)
     if schedule.cron is None:
         return Plan(detail=Decision(last, None))
     held = _held(schedule, view)
@@ -53,20 +51,34 @@ def plan(schedule: Schedule, view: View, now: float) -> Plan:
     wait = RESYNC if coming is None else min(RESYNC, max(0.0, coming - now))
     if wanted is not None:
         name = schedule.run_name(wanted)
-        return Plan(actions=(_start(schedule, view, wanted),), requeue_after=wait, detail=Decision(wanted, coming, name, held))
+        action, found = _start(schedule, view, wanted), Decision(wanted, coming, name, held)
+        return Plan(actions=(action,), notices=tuple(_ahead(view, now)), requeue_after=wait, detail=found)
     excess = next(_excess(schedule, runs), None)
     return Plan(
         actions=(excess,) if excess else (),
+        notices=tuple(_ahead(view, now)),
         requeue_after=0.0 if excess else wait,
         detail=Decision(last, coming, "", held),
     )
 
 
-def last_used(view: View) -> float | None:
-    """The due time that was used last, by what status remembers and what there is."""
+def last_used(view: View, now: float) -> float | None:
+    """The due time that was used last, by what status remembers and what there is.
+
+    None that is still to come counts: a clock was wrong when it was noted, and nothing would start until then.
+    """
     known = [run.due for run in view.runs]
     noted = moment(view.status.get("lastScheduledTime"))
-    return max([*known, *([noted] if noted is not None else [])], default=None)
+    found = [*known, *([noted] if noted is not None else [])]
+    return max((due_time for due_time in found if due_time <= now + PUNCTUAL), default=None)
+
+
+def _ahead(view: View, now: float) -> Iterator[Notice]:
+    """Said once, for the status is corrected in the same pass."""
+    noted = moment(view.status.get("lastScheduledTime"))
+    if noted is not None and noted > now + PUNCTUAL:
+        text = f"status.lastScheduledTime was {timestamp(noted)}, which is still to come: a clock was wrong, it is not counted"
+        yield Notice("ClockWasWrong", text, warning=True)
 
 
 def failures(view: View) -> int:
@@ -101,7 +113,9 @@ def _held(schedule: Schedule, view: View) -> tuple[str, str] | None:
 def _due(schedule: Schedule, cron: Cron, runs: tuple[Run, ...], last: float | None, now: float) -> float | None:
     if any(not run.ended for run in runs):
         return None
-    found = due(cron, schedule.created if last is None else max(last, schedule.created), now)
+    # A schedule that seems to be made in the future was made by a wrong clock too.
+    begun = schedule.created if schedule.created <= now + PUNCTUAL else now - PUNCTUAL
+    found = due(cron, begun if last is None else max(last, begun), now)
     if found is None or schedule.catch_up:
         return found
     busy = any(run.due < found and (run.finished is None or run.finished > found) for run in runs)

@@ -24,7 +24,7 @@ def status(resource: Manifest, outcome: Outcome[Schedule, View], now: float) -> 
     generation = resource["metadata"].get("generation", 0)
     facts = {key: old[key] for key in SCHEDULE_CRD.status_fields if key in old}
     if outcome.domain is not None and outcome.snapshot is not None:
-        facts = _facts(outcome.domain, outcome.snapshot, outcome)
+        facts = _facts(outcome.domain, outcome.snapshot, outcome, now)
     conditions = list(_conditions(outcome))
     return {
         **facts,
@@ -33,11 +33,11 @@ def status(resource: Manifest, outcome: Outcome[Schedule, View], now: float) -> 
     }
 
 
-def _facts(schedule: Schedule, view: View, outcome: Outcome[Schedule, View]) -> Json:
+def _facts(schedule: Schedule, view: View, outcome: Outcome[Schedule, View], now: float) -> Json:
     decision = _decision(outcome)
     # What the plan wanted to start counts only if nothing went wrong on the way.
     made = decision is not None and outcome.error is None
-    last = decision.last if decision and made else last_used(view)
+    last = decision.last if decision and made else last_used(view, now)
     current = running(view.runs)
     facts: Json = {
         "phase": "Invalid" if schedule.cron is None else "Suspended" if schedule.suspended else "Active",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
+from davit.backup.api import SERVICE
 from davit.backup.model import Rules, instant, seconds
 from davit.backup.schedule import Cron, ScheduleError, parse
 from davit.crd import camel
@@ -65,7 +67,9 @@ def _problems(resource: Manifest, spec: EtcdBackupScheduleSpec) -> Iterator[Prob
 
 
 def _idle(resource: Manifest) -> Schedule:
-    return _schedule(resource, str((resource.get("spec") or {}).get("cluster") or ""), None)
+    """Of a name that no EtcdCluster can have nothing is asked."""
+    cluster = str((resource.get("spec") or {}).get("cluster") or "")
+    return _schedule(resource, cluster if re.fullmatch(SERVICE, cluster) else "", None)
 
 
 def _schedule(resource: Manifest, cluster: str, cron: Cron | None, **more: Any) -> Schedule:
