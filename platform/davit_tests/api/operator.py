@@ -83,6 +83,11 @@ class Operator:
         """Its log."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
+    def complaints(self) -> list[str]:
+        """Warnings and errors; not what the API server says for a moment of every kind whose CRD is new."""
+        bad = (line["msg"] for line in self.lines() if line["level"] in ("error", "warning"))
+        return [text for text in bad if "storage is (re)initializing" not in text]
+
     def logged(self) -> str:
         return self.log.read_text()[-4000:]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from davit.crd import manifest
+from davit.errors import Transient
 from davit.kube.http import Connection, KubeClient
 from davit.model import Key, Kind
 from davit_etcd.main import CRDS
@@ -44,10 +45,17 @@ async def kube(kubeconfig: Path) -> AsyncIterator[KubeClient]:
 
 
 async def _served(client: KubeClient, kind: Kind) -> bool:
+    """Established, and past the moment in which its storage answers 429 "(re)initializing"."""
     name = f"{kind.plural}.{kind.group}"
     crd = await client.get(CUSTOM_RESOURCE_DEFINITION, Key("", name)) or {}
     conditions = (crd.get("status") or {}).get("conditions") or []
-    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
+    if not any(c["type"] == "Established" and c["status"] == "True" for c in conditions):
+        return False
+    try:
+        await client.list(kind, None)
+    except Transient:
+        return False
+    return True
 
 
 @pytest.fixture
