@@ -19,7 +19,7 @@ from ci.progress import wait_for
 from davit_charts_tests import helm
 from davit_charts_tests.cases import CASES
 
-pytestmark = [pytest.mark.api, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.api, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +50,11 @@ def trouble(api: ControlPlane, *words: str) -> str | None:
 
 
 def forget(api: ControlPlane, operator: str) -> None:
-    """Make it a cluster that lacks the operator's kinds."""
-    api.kubectl("delete", "crd", "--ignore-not-found", *(kind.name for kind in of_chart(operator)))
+    """Make it a cluster that lacks the operator's kinds.
+
+    The API server looks for resources that are left every five seconds, for a minute, and then begins anew.
+    """
+    api.kubectl("delete", "crd", "--ignore-not-found", *(kind.name for kind in of_chart(operator)), timeout=150)
 
 
 def known(objects: list[helm.Object]) -> list[helm.Object]:
