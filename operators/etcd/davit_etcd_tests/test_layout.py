@@ -137,3 +137,13 @@ def test_size_zero_stops_everything_and_keeps_every_claim() -> None:
     found = layout.manifests(domain, snapshot(domain, {"members": THREE}), initial=(), inputs=domain.inputs)
     assert [m["spec"]["replicas"] for m in found if m["kind"] == "StatefulSet"] == [0, 0, 0]
     assert len([m for m in found if m["kind"] == "PersistentVolumeClaim"]) == 3
+
+
+def test_a_member_that_nobody_lists_is_stopped_with_the_others() -> None:
+    """Seen on a cluster: c-0 lost its volume with the quorum, and its pod was waited for, which its StatefulSet still wanted."""
+    domain = cluster()
+    seen = snapshot(domain, {"quorum": False, "members": {"c-0": {"etcd": "none", "volume": "none"}, "c-1": {}, "c-2": {}}})
+    found = layout.manifests(domain, seen, initial=(), inputs=domain.inputs, stopped=True)
+    replicas = {m["metadata"]["name"]: m["spec"]["replicas"] for m in found if m["kind"] == "StatefulSet"}
+    assert replicas == {"c-0": 0, "c-1": 0, "c-2": 0}
+    assert "data-c-0" not in {m["metadata"]["name"] for m in found}

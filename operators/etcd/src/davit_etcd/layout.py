@@ -49,8 +49,16 @@ def manifests(
                 stopped=stopped,
             )
         ),
+        *(_stopped(cluster, snapshot, {member.name for member in members}) if stopped else ()),
         *(manifest for manifest in _apart(cluster, snapshot) if leaving not in _names(manifest)),
     )
+
+
+def _stopped(cluster: Cluster, snapshot: Snapshot, known: set[str]) -> Iterator[Manifest]:
+    """What still runs of members that nobody lists any more, such as one that lost its volume with the quorum."""
+    for member in snapshot.members:
+        if member.name not in known and member.record is not None and member.stateful_set and not _going(member.stateful_set):
+            yield stateful_set(cluster, member.name, member.record, 0)
 
 
 def _names(manifest: Manifest) -> tuple[str, str]:
