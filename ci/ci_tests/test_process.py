@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from ci.cluster import process
+from ci.cluster import process, system
+from ci.cluster.local import Local
 from ci.cluster.process import Processes, Record, end, start_time
-from ci.errors import CommandFailed
+from ci.errors import CommandFailed, Refused
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 
@@ -100,3 +101,16 @@ def test_a_record_of_another_boot_is_dead() -> None:
     mine = Record(os.getpid(), start_time(os.getpid()))
     assert mine.alive
     assert not replace(mine, started="other/" + mine.started.partition("/")[2]).alive
+
+
+def test_another_checkouts_cluster_is_in_the_way_while_it_runs(
+    processes: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(system, "LIB", tmp_path / "lib")
+    system.own(processes.state)
+    processes.start("sleeper", SLEEP)
+    mine = Local(tmp_path / "mine")
+    with pytest.raises(Refused, match="runs the cluster of"):
+        mine.require_owner()
+    processes.stop("sleeper")
+    mine.require_owner()

@@ -65,8 +65,8 @@ class Local:
         ensure(USER_TOOLS)
 
     def prepare(self) -> None:
-        """Remove what a reboot left; then packages, a note of the machine's state, and tools."""
-        if not system.same_boot(self.flags.state) and self.remains():
+        """Remove what a reboot or another checkout's ended cluster left; then packages, the machine's state, tools."""
+        if (not system.same_boot(self.flags.state) or system.owner() != self.flags.state) and self.remains():
             self.down()
         for name in (*layout.CONTROL_PLANE, layout.HOST_PROXY):
             self.processes.end_stray(name)
@@ -79,9 +79,9 @@ class Local:
         ensure(CLUSTER_TOOLS)
 
     def require_owner(self) -> None:
-        """Names on the machine are fixed: two checkouts cannot have a cluster each."""
+        """Names on the machine are fixed: two checkouts cannot have a running cluster each."""
         owner = system.owner()
-        if owner and owner != self.flags.state and owner.exists():
+        if owner and owner != self.flags.state and Processes(owner).marked():
             raise Refused(f"this machine runs the cluster of {owner.parent.parent}",
                           "`make down` there, or use its .davit/kubeconfig")  # fmt: skip
 
@@ -180,8 +180,10 @@ class Local:
             network.remove_bridge()
             network.remove_rules()
             network.unmount_below(LIB, RUN)
-            system.restore(self.flags.state)
-            for folder in (RUN, LIB, self.flags.state):
+            states = {self.flags.state, system.owner() or self.flags.state}
+            for state in states:
+                system.restore(state)
+            for folder in (RUN, LIB, *states):
                 shutil.rmtree(folder, ignore_errors=True)
             KUBECONFIG.unlink(missing_ok=True)
 
