@@ -13,6 +13,7 @@ from typing import Any
 
 from davit.backup.report import Report
 from davit.model import Action, Manifest, Outcome, Plan
+from davit.once import FINAL
 from davit.status import timestamp
 from davit_etcd.commands import Create, DeleteJob
 from davit_etcd.manifests.jobs import Agent
@@ -20,7 +21,7 @@ from davit_etcd.model import ROLE_LABEL, Cluster, Snapshot
 from davit_etcd.observe import remembering
 from davit_etcd.plan import plan
 from davit_etcd.progress import Progress
-from davit_etcd.restore.model import FINAL, View
+from davit_etcd.restore.model import View
 from davit_etcd.restore.plan import plan as plan_restore
 from davit_etcd.restore.status import status as status_of_restore
 from davit_etcd.restore.validate import validate as validate_restore

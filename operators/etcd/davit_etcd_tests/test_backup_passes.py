@@ -505,18 +505,6 @@ async def test_names_that_lead_elsewhere_and_endless_deadlines_are_refused(spec:
     assert world.names(JOB) == []
 
 
-@pytest.mark.parametrize("change", [{"namespace": "victim"}, {"name": "other"}])
-async def test_a_cluster_that_was_not_asked_for_is_none(change: dict[str, str]) -> None:
-    """Whatever the client answers."""
-    world = BackupWorld()
-    world.backup()
-    world.kube.objects[ETCD_CLUSTER, Key("ns", "c")]["metadata"].update(change)
-    await world.reconcile()
-    assert world.status()["phase"] == "Pending"
-    assert "does not exist in this namespace" in world.status()["message"]
-    assert world.names(JOB) == []
-
-
 async def test_retention_waits_for_the_verification() -> None:
     world = BackupWorld()
     world.schedule(verify="restore", retention={"keepLast": 3})

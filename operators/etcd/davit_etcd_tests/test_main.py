@@ -113,6 +113,11 @@ async def test_passes_and_watches_share_what_waits() -> None:
         metrics.resource_ready(ETCD_BACKUP.kind, Key("ns", "b"), False)
         metrics.resource_gone(ETCD_BACKUP.kind, Key("ns", "b"))
         assert backups.pending.of({"metadata": {"namespace": "ns", "name": "c"}}) == ()
+        clusters = by_kind[ETCD_CLUSTER].operator  # type: ignore[attr-defined]
+        clusters.revisions[key] = ("uid/c1", 7)
+        metrics.resource_ready(ETCD_CLUSTER.kind, key, True)
+        metrics.resource_gone(ETCD_CLUSTER.kind, key)
+        assert clusters.revisions == {}
 
 
 @pytest.mark.parametrize("variable", ["DAVIT_ETCD_REPOSITORY", "DAVIT_ETCD_FIXED_USER"])

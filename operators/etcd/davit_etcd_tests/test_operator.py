@@ -136,3 +136,19 @@ async def test_an_invalid_spec_is_told_and_what_runs_is_kept() -> None:
     assert "upgrade the operator first" in condition(stage.status(), "Stalled")["message"]
     assert condition(stage.status(), "Available")["status"] == "True"
     assert set(stage.kube.objects) == before
+
+
+async def test_the_highest_revision_is_of_the_history_that_the_cluster_has_now() -> None:
+    stage = Stage({"c-0": {"revision": 9}}, size=1)
+    operator = EtcdOperator(stage.kube, stage.etcd)
+
+    async def known() -> int | None:
+        resource = await stage.kube.get(ETCD_CLUSTER, C)
+        assert resource is not None
+        return (await operator.observe(stage.domain, resource)).known_revision
+
+    assert await known() == 9
+    stage.etcd.endpoints.clear()
+    assert await known() == 9
+    stage.kube.objects[ETCD_CLUSTER, C]["status"]["clusterID"] = "another"
+    assert await known() == 0

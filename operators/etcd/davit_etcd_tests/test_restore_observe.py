@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from davit.errors import Rejected
 from davit.kube.kinds import JOB, PERSISTENT_VOLUME_CLAIM, POD
-from davit.model import Key
+from davit.model import Key, Kind, Manifest
 from davit_etcd.api.backups import ETCD_BACKUP
 from davit_etcd.api.restores import ETCD_RESTORE
 from davit_etcd.api.v1 import ETCD_CLUSTER, RestoreProgress
@@ -118,6 +120,25 @@ async def test_restores_that_ended_or_that_made_the_cluster_are_none() -> None:
         status = {"phase": phase} if phase else {}
         world.kube.put(ETCD_RESTORE, {"metadata": head, "spec": {"cluster": cluster}, "status": status})
     assert sorted(r["metadata"]["name"] for r in (await world.look()).restores) == ["new", "now", "open"]
+
+
+async def test_where_nothing_can_be_selected_by_its_cluster_all_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kubernetes before 1.31."""
+    world = World(OLD)
+    for name, cluster in (("mine", "c"), ("other", "d")):
+        world.kube.put(ETCD_BACKUP, {"metadata": {"name": name, "namespace": "ns"}, "spec": {"cluster": cluster}})
+    asked: list[Any] = []
+    able = world.kube.list
+
+    async def unable(kind: Kind, namespace: str | None, **selectors: Any) -> list[Manifest]:
+        asked.append(selectors.get("fields"))
+        if "spec.cluster" in (selectors.get("fields") or {}):
+            raise Rejected("field label not supported: spec.cluster")
+        return await able(kind, namespace, **selectors)
+
+    monkeypatch.setattr(world.kube, "list", unable)
+    assert [b["metadata"]["name"] for b in (await world.look()).backups] == ["mine"]
+    assert {"spec.cluster": "c"} in asked
 
 
 async def test_what_a_source_names_is_looked_up_with_its_cluster() -> None:

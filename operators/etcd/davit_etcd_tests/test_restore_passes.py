@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from davit.model import Key, Manifest
+from davit.errors import Blocked
+from davit.model import Key, Kind, Manifest
 from davit.reconcile import Reconciler
 from davit.status import timestamp, verdict
 from davit.testing.fake_client import Crash, FakeClient
@@ -66,6 +67,42 @@ class World:
     @property
     def reason(self) -> str:
         return next(str(c["reason"]) for c in self.status["conditions"] if c["type"] == "Ready")
+
+
+async def test_one_that_could_never_be_looked_at_fails_at_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(confirm="c", deadline="10m")
+    world.cluster()
+
+    async def forbidden(*args: Any, **kwargs: Any) -> None:
+        raise Blocked("Forbidden", "get etcdclusters: no right to")
+
+    monkeypatch.setattr(world.kube, "get", _but_for_restores(world.kube.get, forbidden))
+    assert (await world.go())["phase"] == "Pending"
+    assert world.reason == "Forbidden"
+    world.now += 601
+    assert (await world.go())["phase"] == "Failed"
+    assert "no right to" in world.status["message"]
+    assert world.status["finishedAt"] == timestamp(world.now)
+
+
+async def test_one_that_was_accepted_is_never_given_up_for_what_blocks_it_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(confirm="c", deadline="10m")
+    world.cluster()
+    assert (await world.go())["phase"] == "Restoring"
+
+    async def forbidden(*args: Any, **kwargs: Any) -> None:
+        raise Blocked("Forbidden", "get etcdclusters: no right to")
+
+    monkeypatch.setattr(world.kube, "get", _but_for_restores(world.kube.get, forbidden))
+    world.now += 100_000
+    assert (await world.go())["phase"] == "Restoring"
+
+
+def _but_for_restores(able: Any, unable: Any) -> Any:
+    async def get(kind: Kind, key: Key) -> Any:
+        return await (able if kind == ETCD_RESTORE else unable)(kind, key)
+
+    return get
 
 
 # --- in place --------------------------------------------------------------------------------------------------------

@@ -191,6 +191,13 @@ def test_only_backups_of_the_clusters_own_history_are_begun_with() -> None:
     assert decided.intent["restore"]["source"] == LOCATION
     decided = bereaved(old(**LOST), backups={"other": other})
     assert decided.intent["restore"]["source"] == "s3://backups/ns/c/latest"
+    for backups, told in (
+        ({"other": other}, "other of 2026-01-02T00:00:00Z, revision 900, of data from before"),
+        ({"other": other, "good": GOOD}, "good of 2026-01-01T00:00:00Z, revision 7."),
+    ):
+        domain = cluster(objectStore=STORE)
+        seen = snapshot(domain, {"members": old(**LOST), "quorum": False, "backups": backups})
+        assert told in plan(domain, seen, NOW, AGENT).detail.step.message
 
 
 @pytest.mark.parametrize(("of", "phase"), [("c1", "Stopping"), ("dead", "RollingBack"), ("", "RollingBack")])

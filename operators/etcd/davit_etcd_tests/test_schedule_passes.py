@@ -385,11 +385,3 @@ async def test_what_its_backups_would_be_refused_for_is_refused_at_once(spec: di
     await at(world, 1.5)
     assert runs(world) == []
     assert said in condition(world.kube.objects[ETCD_BACKUP_SCHEDULE, Key("ns", "s")], "Stalled")["message"]
-
-
-async def test_a_cluster_of_another_namespace_is_none() -> None:
-    world = BackupWorld()
-    world.schedule()
-    world.kube.objects[ETCD_CLUSTER, Key("ns", "c")]["metadata"]["namespace"] = "victim"
-    await at(world, 1.5)
-    assert runs(world) == []

@@ -60,6 +60,8 @@ class Crd:
     rules: tuple[tuple[str, str], ...] = ()
     """CEL rules on the whole object: (rule, message)."""
     scale: Mapping[str, str] = field(default_factory=dict)
+    selectable: tuple[str, ...] = ()
+    """JSON paths by which a LIST can select, from Kubernetes 1.31 on."""
 
     @property
     def status_fields(self) -> tuple[str, ...]:
@@ -103,6 +105,7 @@ def manifest(crd: Crd) -> Manifest:
                     "schema": {"openAPIV3Schema": _root(crd)},
                     "subresources": subresources,
                     "additionalPrinterColumns": [_column(column) for column in crd.columns],
+                    **({"selectableFields": [{"jsonPath": path} for path in crd.selectable]} if crd.selectable else {}),
                 }
             ],
         },

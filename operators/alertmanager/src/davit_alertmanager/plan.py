@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from davit.kube.kinds import NETWORK_POLICY, POD_DISRUPTION_BUDGET, SECRET, SERVICE, STATEFUL_SET
 from davit.model import Action, Manifest, Notice, Plan
 from davit.monitoring.rollout import Orphan, growth, unchangeable
-from davit.monitoring.sharing import settled
+from davit.monitoring.sharing import services
 
 from davit_alertmanager.bindings import describe
 from davit_alertmanager.commands import MakeLive
@@ -90,13 +90,8 @@ def _settings(instance: Instance) -> Iterator[Manifest]:
 
 def _services(instance: Instance, snapshot: Snapshot) -> Iterator[Manifest]:
     sharers = [one for one in snapshot.sharers if one.key != instance.key]
-    shared = governing([*sharers, instance])
-    live = {_name(one): one for one in snapshot.children if one["kind"] == "Service"}
-    if shared is not None and not settled(shared, live.get(_name(shared)), OPERATOR):
-        yield shared
     own = None if "Service" in snapshot.strangers else client(instance)
-    if own is not None:
-        yield own
+    return services(governing([*sharers, instance]), own, snapshot.children, OPERATOR)
 
 
 def _guards(instance: Instance, snapshot: Snapshot, pods: Manifest) -> Iterator[Manifest]:

@@ -45,6 +45,7 @@ async def controllers(host: Host) -> AsyncIterator[Sequence[Controller]]:
     etcd = EtcdClient()
     try:
         clusters = EtcdOperator(host.client, etcd, repository, fixed_user, agent)
+        metrics.when_gone(ETCD_CLUSTER.kind, clusters.gone)
         backups = BackupOperator(host.client, agent, repository, fixed_user)
         schedules = ScheduleOperator(host.client)
         metrics.when_gone(ETCD_BACKUP.kind, backups.pending.ended)

@@ -9,9 +9,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from davit.errors import Transient
+from davit.errors import Rejected, Transient
 from davit.kube.client import Client
-from davit.kube.failures import Missing
 from davit.kube.kinds import EVENT, JOB, PERSISTENT_VOLUME_CLAIM, POD, POD_DISRUPTION_BUDGET, SERVICE, STATEFUL_SET
 from davit.kube.labels import MANAGED_BY, controlled_by
 from davit.model import Key, Kind, Manifest
@@ -125,10 +124,7 @@ async def _referenced(cluster: Cluster, snapshot: Snapshot, kube: Client) -> tup
 
 async def referenced(kube: Client, backup: Key, cluster: str = "") -> tuple[Manifest, ...]:
     """An EtcdBackup, and the EtcdCluster that it is of unless that is `cluster`."""
-    try:
-        found = await kube.get(ETCD_BACKUP, backup)
-    except Missing:
-        return ()
+    found = await kube.get(ETCD_BACKUP, backup)
     if found is None:
         return ()
     name = (found.get("spec") or {}).get("cluster", "")
@@ -139,9 +135,10 @@ async def referenced(kube: Client, backup: Key, cluster: str = "") -> tuple[Mani
 async def of_cluster(kube: Client, kind: Kind, cluster: Key) -> tuple[Manifest, ...]:
     """The EtcdBackups or EtcdRestores that name the cluster, the oldest first; none where their CRD is not there yet."""
     try:
+        found = await kube.list(kind, cluster.namespace, fields={"spec.cluster": cluster.name})
+    except Rejected:
+        # Kubernetes before 1.31 selects custom resources by their names only (KEP-4358).
         found = await kube.list(kind, cluster.namespace)
-    except Missing:
-        return ()
     named = [item for item in found if (item.get("spec") or {}).get("cluster") == cluster.name]
     return tuple(sorted(named, key=lambda item: (item["metadata"].get("creationTimestamp", ""), item["metadata"]["name"])))
 

@@ -27,8 +27,8 @@ class EtcdOperator:
     repository: str = validate.DEFAULT_REPOSITORY
     fixed_user: bool = True
     agent: Agent = NO_AGENT
-    revisions: dict[str, int] = field(default_factory=dict)
-    """The highest revision seen of each cluster, by uid and cluster ID, to tell what a recovery lost."""
+    revisions: dict[Key, tuple[str, int]] = field(default_factory=dict)
+    """Of each EtcdCluster its history, by uid and cluster ID, and the highest revision seen of that, to tell what was lost."""
     name: str = OPERATOR
     kind: Kind = ETCD_CLUSTER
 
@@ -39,10 +39,16 @@ class EtcdOperator:
     async def observe(self, domain: Cluster, resource: Manifest) -> Snapshot:
         """See `davit_etcd.observe`."""
         seen = await observe.observe(domain, resource, self.kube, self.etcd)
-        cluster = f"{domain.uid}/{seen.status.get('clusterID') or seen.adopted_id}"
+        history = f"{domain.uid}/{seen.status.get('clusterID') or seen.adopted_id}"
+        before, known = self.revisions.get(domain.key, (history, 0))
         told = [m.endpoint.revision for m in seen.members if m.endpoint is not None]
-        self.revisions[cluster] = max((self.revisions.get(cluster, 0), *told))
-        return replace(seen, known_revision=self.revisions[cluster])
+        highest = max((known if before == history else 0, *told))
+        self.revisions[domain.key] = history, highest
+        return replace(seen, known_revision=highest)
+
+    def gone(self, cluster: Key) -> None:
+        """Forget an EtcdCluster that is no more."""
+        self.revisions.pop(cluster, None)
 
     def plan(self, domain: Cluster, snapshot: Snapshot, now: float) -> Plan:
         """See `davit_etcd.plan`."""

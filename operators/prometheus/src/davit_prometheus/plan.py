@@ -11,7 +11,7 @@ from davit.model import Action, Manifest, Plan
 from davit.monitoring import workload
 from davit.monitoring.rollout import Orphan, growth, unchangeable
 from davit.monitoring.salt import ANNOTATION as SALT
-from davit.monitoring.sharing import settled
+from davit.monitoring.sharing import services
 
 from davit_prometheus.assembly import Configuration
 from davit_prometheus.commands import MakeLive
@@ -190,13 +190,8 @@ def _stateful_sets(
 
 def _services(instance: Instance, snapshot: Snapshot) -> Iterator[Manifest]:
     sharers = [one for one in snapshot.sharers if one.key != instance.key]
-    shared = governing([*sharers, instance])
-    live = {_name(one): one for one in snapshot.children if one["kind"] == "Service"}
-    if shared is not None and not settled(shared, live.get(_name(shared)), OPERATOR):
-        yield shared
     own = None if "Service" in snapshot.strangers else client(instance)
-    if own is not None:
-        yield own
+    return services(governing([*sharers, instance]), own, snapshot.children, OPERATOR)
 
 
 def _guards(instance: Instance, snapshot: Snapshot) -> Iterator[Manifest]:
@@ -208,7 +203,3 @@ def _guards(instance: Instance, snapshot: Snapshot) -> Iterator[Manifest]:
         policy = network_policy(instance, stateful_set(instance, 0))
         if policy is not None:
             yield policy
-
-
-def _name(manifest: Manifest) -> str:
-    return str(manifest["metadata"]["name"])

@@ -5,7 +5,7 @@ In every pass of one of them all others are looked at, so what is done for each 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -40,6 +40,17 @@ class Sharers(Generic[T]):
         """Forget all others."""
         if len(self._known) > len(uids):
             self._known = {uid: one for uid, one in self._known.items() if uid in uids}
+
+
+def services(shared: Manifest | None, own: Manifest | None, live: Iterable[Manifest], manager: str) -> Iterator[Manifest]:
+    """The Services to apply for one of them: the shared one if it is not as it should be, and its own."""
+    if shared is not None:
+        name = shared["metadata"]["name"]
+        found = next((one for one in live if one["kind"] == "Service" and one["metadata"]["name"] == name), None)
+        if not settled(shared, found, manager):
+            yield shared
+    if own is not None:
+        yield own
 
 
 def settled(wanted: Manifest, live: Manifest | None, manager: str) -> bool:

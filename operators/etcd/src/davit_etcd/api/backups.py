@@ -146,6 +146,7 @@ BACKUP_CRD = Crd(
     status=EtcdBackupStatus,
     description="One backup of an EtcdCluster to object storage.",
     short_names=("etcdbackup",),
+    selectable=(".spec.cluster",),
     columns=(
         Column("Cluster", ".spec.cluster"),
         Column("Phase", ".status.phase"),
@@ -169,6 +170,7 @@ SCHEDULE_CRD = Crd(
     status=EtcdBackupScheduleStatus,
     description="Backups of an EtcdCluster at set times.",
     short_names=("etcdschedule",),
+    selectable=(".spec.cluster",),
     columns=(
         Column("Cluster", ".spec.cluster"),
         Column("Schedule", ".spec.schedule"),

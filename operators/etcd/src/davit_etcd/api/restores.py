@@ -64,6 +64,7 @@ RESTORE_CRD = Crd(
     status=EtcdRestoreStatus,
     description="A restore of a backup into an EtcdCluster.",
     short_names=("etcdrestore",),
+    selectable=(".spec.cluster",),
     columns=(
         Column("Cluster", ".spec.cluster"),
         Column("Phase", ".status.phase"),

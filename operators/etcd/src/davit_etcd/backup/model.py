@@ -9,11 +9,12 @@ from typing import Any
 
 from davit.backup.model import Cipher, Store, backup_id, instant
 from davit.model import Key, Manifest
+from davit.once import FINAL
 
-from davit_etcd.model import Cluster, Json
+from davit_etcd.model import Cluster
 
-PENDING, RUNNING, VERIFYING, SUCCEEDED, FAILED = "Pending", "Running", "Verifying", "Succeeded", "Failed"
-FINAL = (SUCCEEDED, FAILED)
+RUNNING, VERIFYING = "Running", "Verifying"
+"""The phases between davit.once.PENDING and those in which it ends."""
 BACKUP, VERIFY = "-backup", "-verify"
 """What the names of the Jobs end with."""
 GRACE = 90.0
@@ -92,21 +93,6 @@ class View:
     status: Mapping[str, Any] = field(default_factory=dict)
     children: tuple[Manifest, ...] = ()
     """Always empty: Jobs are made once and never applied again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Where a backup stands: its phase, why, what is newly known of it, and the seconds until the next look.
-
-    plain: all goes as it should, and the message says no more than the phase.
-    """
-
-    phase: str
-    reason: str
-    message: str
-    facts: Json = field(default_factory=dict)
-    wait: float | None = None
-    plain: bool = False
 
 
 def quantity(size: Any) -> str | None:

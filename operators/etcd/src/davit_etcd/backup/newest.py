@@ -9,8 +9,8 @@ from davit.backup.api import StoredStatus
 from davit.backup.model import instant
 from davit.crd import camel
 from davit.model import Manifest
+from davit.once import SUCCEEDED
 
-from davit_etcd.backup.model import SUCCEEDED
 from davit_etcd.model import Json
 
 _FIELDS = tuple(camel(name) for name in StoredStatus.model_fields)

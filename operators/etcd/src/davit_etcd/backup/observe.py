@@ -9,7 +9,7 @@ from davit.errors import Blocked, Invalid
 from davit.kube.client import Client
 from davit.kube.kinds import EVENT, JOB, POD
 from davit.kube.labels import MANAGED_BY, controlled_by
-from davit.model import Key, Kind, Manifest
+from davit.model import Key, Manifest
 
 from davit_etcd.api.backups import ETCD_BACKUP_SCHEDULE
 from davit_etcd.api.v1 import ETCD_CLUSTER
@@ -28,7 +28,7 @@ async def observe(backup: Backup, resource: Manifest, kube: Client, repository: 
         return View(status=resource.get("status") or {})
     namespace = backup.key.namespace
     cluster, schedule, made, proving = await asyncio.gather(
-        exactly(kube, ETCD_CLUSTER, Key(namespace, backup.cluster)),
+        kube.get(ETCD_CLUSTER, Key(namespace, backup.cluster)),
         _schedule(backup, kube),
         _job(backup, BACKUP, resource, kube),
         _job(backup, VERIFY, resource, kube),
@@ -51,15 +51,6 @@ async def observe(backup: Backup, resource: Manifest, kube: Client, repository: 
     )
 
 
-async def exactly(kube: Client, kind: Kind, key: Key) -> Manifest | None:
-    """The object of this key, None for any other: people write names, and no name may lead to another namespace."""
-    found = await kube.get(kind, key)
-    if found is None:
-        return None
-    metadata = found["metadata"]
-    return found if (metadata.get("namespace"), metadata["name"]) == (key.namespace, key.name) else None
-
-
 def _domain(cluster: Manifest, repository: str, fixed_user: bool) -> Cluster | None:
     try:
         return validate(cluster, repository, fixed_user=fixed_user)
@@ -71,7 +62,7 @@ async def _schedule(backup: Backup, kube: Client) -> Manifest | None:
     owner = backup.owner
     if owner is None or owner.kind != ETCD_BACKUP_SCHEDULE.kind:
         return None
-    found = await exactly(kube, ETCD_BACKUP_SCHEDULE, Key(backup.key.namespace, owner.name))
+    found = await kube.get(ETCD_BACKUP_SCHEDULE, Key(backup.key.namespace, owner.name))
     return found if found and found["metadata"]["uid"] == owner.uid else None
 
 

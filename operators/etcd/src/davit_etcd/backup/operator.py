@@ -7,10 +7,11 @@ from typing import Any
 
 from davit.kube.client import Client
 from davit.model import Action, Key, Kind, Manifest, Outcome, Plan
+from davit.once import FAILED, FINAL
 
 from davit_etcd.api.backups import ETCD_BACKUP
 from davit_etcd.backup import actions, metrics, observe, plan, status, validate
-from davit_etcd.backup.model import FAILED, FINAL, Backup, View
+from davit_etcd.backup.model import Backup, View
 from davit_etcd.backup.pending import Pending
 from davit_etcd.manifests import OPERATOR
 from davit_etcd.manifests.jobs import Agent

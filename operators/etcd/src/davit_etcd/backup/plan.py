@@ -14,26 +14,13 @@ from davit.backup.model import instant
 from davit.backup.report import Failed, Report, Running, of_pods
 from davit.kube.kinds import JOB
 from davit.model import Action, Key, Manifest, Notice, Plan
+from davit.once import FAILED, PENDING, SUCCEEDED, Finding
 from davit.status import timestamp
 
 from davit_etcd.backup import facts
 from davit_etcd.backup.choice import cipher_of, group_of, kept_of, members_of, obstacle, store_of, told
 from davit_etcd.backup.commands import Remove
-from davit_etcd.backup.model import (
-    BACKUP,
-    FAILED,
-    GRACE,
-    PENDING,
-    RUNNING,
-    SUCCEEDED,
-    VERIFY,
-    VERIFYING,
-    Backup,
-    Finding,
-    View,
-    duration,
-    size_of,
-)
+from davit_etcd.backup.model import BACKUP, GRACE, RUNNING, VERIFY, VERIFYING, Backup, View, duration, size_of
 from davit_etcd.commands import Create
 from davit_etcd.manifests import CLIENT_PORT, host
 from davit_etcd.manifests.jobs import Agent, Request, backup_job, verify_job

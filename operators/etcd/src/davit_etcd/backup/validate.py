@@ -6,10 +6,11 @@ from davit.backup.model import Cipher, Store, seconds
 from davit.errors import Invalid, Problem
 from davit.kube.labels import owner_reference
 from davit.model import Key, Manifest
+from davit.once import FINAL
 from pydantic import ValidationError
 
 from davit_etcd.api.backups import MAX_BACKUP_NAME, EtcdBackupSpec
-from davit_etcd.backup.model import FINAL, Backup, Owner
+from davit_etcd.backup.model import Backup, Owner
 from davit_etcd.model import canonical
 
 DEADLINE = "1h"

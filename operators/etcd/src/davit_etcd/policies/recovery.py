@@ -54,16 +54,20 @@ def newest(view: View) -> Found | None:
     """
     cluster = view.cluster
     target = {"spec": cluster.raw}
-    known = str(view.snapshot.status.get("clusterID") or view.snapshot.adopted_id)
-    ours = (b for b in view.snapshot.backups if _time(b) and b["status"].get("clusterID") == known)
-    good = sorted(ours, key=_time, reverse=True)
-    for backup in good:
+    for backup in _good(view):
         found = of_backup(backup, target)
         if not isinstance(found, Unusable):
             return found
     if cluster.store is None:
         return None
     return Found(Stored(cluster.store, cluster.key.namespace, cluster.key.name, LATEST, cluster.cipher))
+
+
+def _good(view: View) -> list[Manifest]:
+    """The good backups of the history that the cluster has had, the newest first."""
+    known = str(view.snapshot.status.get("clusterID") or view.snapshot.adopted_id)
+    ours = (one for one in view.snapshot.backups if _time(one) and one["status"].get("clusterID") == known)
+    return sorted(ours, key=_time, reverse=True)
 
 
 def _time(backup: Manifest) -> float:
@@ -89,10 +93,12 @@ def _survivor(member: Member) -> str:
 
 def _backup(view: View) -> str:
     last = view.snapshot.status.get("backups", {}).get("lastGood") or {}
-    good = max(view.snapshot.backups, key=_time, default=None)
+    own = next(iter(_good(view)), None)
+    good = own or max(view.snapshot.backups, key=_time, default=None)
     if good is not None and _time(good):
-        status = good["status"]
-        return f"Newest backup: {good['metadata']['name']} of {status['time']}, revision {status.get('revision', 'unknown')}."
+        status, remark = good["status"], "" if own else ", of data from before a restore"
+        revision = status.get("revision", "unknown")
+        return f"Newest backup: {good['metadata']['name']} of {status['time']}, revision {revision}{remark}."
     if last.get("location"):
         return f"Newest backup: {last['location']} of {last.get('time')}, revision {last.get('revision', 'unknown')}."
     if view.cluster.store is not None:

@@ -19,6 +19,7 @@ from davit.backup.report import Failed, Running, Succeeded, of_pods
 from davit.kube.kinds import JOB
 from davit.kube.quantity import parse_quantity
 from davit.model import Manifest, Notice
+from davit.once import FINAL
 from davit.status import timestamp
 
 from davit_etcd.api.backups import ETCD_BACKUP
@@ -34,7 +35,6 @@ from davit_etcd.policies.recovery import PAUSE, before, beyond_repair, choose
 from davit_etcd.policies.safety import backup_name, manifest, state
 from davit_etcd.policies.view import SETTLED, WAITING, Step, View, complaints
 from davit_etcd.progress import Progress
-from davit_etcd.restore.model import FINAL
 from davit_etcd.restore.source import Found, Unusable, resolve, source_of
 from davit_etcd.versions import Version
 

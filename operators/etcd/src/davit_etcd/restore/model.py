@@ -9,11 +9,10 @@ from typing import Any
 from davit.backup.api import RestoreSource
 from davit.backup.model import instant
 from davit.model import Key, Manifest
+from davit.once import FINAL
 
-from davit_etcd.model import Json
-
-PENDING, RESTORING, SUCCEEDED, FAILED = "Pending", "Restoring", "Succeeded", "Failed"
-FINAL = (SUCCEEDED, FAILED)
+RESTORING = "Restoring"
+"""The phase between davit.once.PENDING and those in which it ends."""
 GRACE = 120.0
 """Seconds after its deadline in which the EtcdCluster may still be about to begin or to go back."""
 
@@ -62,17 +61,6 @@ class View:
         """Since when the deadline runs, 0 before it does; Unix time."""
         started = self.status.get("startedAt")
         return instant(str(started)) if started else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Where a restore stands: its phase, why, what is newly known of it, and the seconds until the next look."""
-
-    phase: str
-    reason: str
-    message: str
-    facts: Json = field(default_factory=dict)
-    wait: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from davit.kube.client import Client
 from davit.model import Key, Manifest
+from davit.once import FINAL
 
 from davit_etcd.api.restores import ETCD_RESTORE
 from davit_etcd.api.v1 import ETCD_CLUSTER
 from davit_etcd.observe import of_cluster, referenced
-from davit_etcd.restore.model import FINAL, Restore, View
+from davit_etcd.restore.model import Restore, View
 from davit_etcd.restore.source import needed
 
 

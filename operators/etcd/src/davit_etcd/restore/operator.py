@@ -8,13 +8,14 @@ from typing import Any
 
 from davit.kube.client import Client
 from davit.model import Action, Key, Kind, Manifest, Outcome, Plan
+from davit.once import FINAL
 
 from davit_etcd.api.restores import ETCD_RESTORE
 from davit_etcd.api.v1 import ETCD_CLUSTER
 from davit_etcd.backup.pending import Pending
 from davit_etcd.manifests import OPERATOR
 from davit_etcd.restore import observe, plan, status, validate
-from davit_etcd.restore.model import FINAL, MakeCluster, Restore, View
+from davit_etcd.restore.model import MakeCluster, Restore, View
 
 
 @dataclass(frozen=True, slots=True)

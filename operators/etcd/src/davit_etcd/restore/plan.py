@@ -13,12 +13,13 @@ from typing import Any
 
 from davit.backup.model import instant
 from davit.model import Manifest, Notice, Plan
+from davit.once import FAILED, PENDING, SUCCEEDED, Finding
 from davit.status import timestamp
 
 from davit_etcd.manifests import volume_name
 from davit_etcd.model import RESTORED_BY_ANNOTATION, Json, annotation, canonical
 from davit_etcd.progress import Progress
-from davit_etcd.restore.model import FAILED, GRACE, PENDING, RESTORING, SUCCEEDED, Finding, MakeCluster, Restore, View
+from davit_etcd.restore.model import GRACE, RESTORING, MakeCluster, Restore, View
 from davit_etcd.restore.source import Found, Unusable, resolve
 from davit_etcd.restore.validate import cluster_manifest
 

@@ -9,12 +9,13 @@ from davit.backup.api import RestoreSource
 from davit.backup.model import seconds
 from davit.errors import Invalid, Problem
 from davit.model import Key, Manifest
+from davit.once import FINAL
 from pydantic import ValidationError
 
 from davit_etcd.api.restores import EtcdRestoreSpec
 from davit_etcd.api.v1 import ETCD_CLUSTER
 from davit_etcd.model import RESTORED_BY_ANNOTATION, Json, canonical
-from davit_etcd.restore.model import FINAL, Restore
+from davit_etcd.restore.model import Restore
 from davit_etcd.validate import source_problems
 from davit_etcd.validate import validate as validate_cluster
 

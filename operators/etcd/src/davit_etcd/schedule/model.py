@@ -11,9 +11,9 @@ from typing import Any
 from davit.backup.model import instant
 from davit.backup.schedule import Cron
 from davit.model import Key, Manifest
+from davit.once import FAILED, FINAL, SUCCEEDED
 
 from davit_etcd.api.backups import MAX_BACKUP_NAME
-from davit_etcd.backup.model import FAILED, FINAL, SUCCEEDED
 from davit_etcd.model import GROUP, annotation
 
 SCHEDULE_LABEL = f"{GROUP}/schedule"

@@ -10,7 +10,6 @@ from davit.model import Key, Manifest
 
 from davit_etcd.api.backups import ETCD_BACKUP
 from davit_etcd.api.v1 import ETCD_CLUSTER
-from davit_etcd.backup.observe import exactly
 from davit_etcd.schedule.model import SCHEDULE_LABEL, Schedule, View
 
 
@@ -19,7 +18,7 @@ async def observe(schedule: Schedule, resource: Manifest, kube: Client) -> View:
     namespace = schedule.key.namespace
     found, cluster = await asyncio.gather(
         kube.list(ETCD_BACKUP, namespace, labels={SCHEDULE_LABEL: schedule.key.name}),
-        exactly(kube, ETCD_CLUSTER, Key(namespace, schedule.cluster)) if schedule.cluster else _nothing(),
+        kube.get(ETCD_CLUSTER, Key(namespace, schedule.cluster)) if schedule.cluster else _nothing(),
     )
     own = tuple(backup for backup in found if controlled_by(backup, resource))
     return View(own, cluster, resource.get("status") or {})
