@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from davit.backup.stream import Digest
 from davit_etcd.agent import bolt, trailer
 from davit_etcd.agent.compatibility import refuse_restore
 from davit_etcd.versions import Version
@@ -25,7 +26,11 @@ def pieces(data: bytes, size: int) -> Iterator[bytes]:
 
 
 def read(data: bytes, size: int = 100) -> bytes:
-    return b"".join(trailer.checked(pieces(data, size), "the snapshot"))
+    seen = trailer.Checked("the snapshot")
+    found = b"".join(seen.over(pieces(data, size)))
+    assert seen.digest == Digest(len(data), hashlib.sha256(data).hexdigest())
+    seen.check()
+    return found
 
 
 @given(SECTORS, st.integers(1, 700))

@@ -94,3 +94,25 @@ def test_a_field_of_another_type_is_refused(message: bytes, read: object) -> Non
 def test_requests_are_what_etcd_reads(revision: int) -> None:
     assert wire.hash_request(revision) == number(1, revision)
     assert wire.count_request() == blob(1, b"\0") + blob(2, b"\0") + number(9, 1)
+
+
+@given(st.lists(st.binary(max_size=300), max_size=8), st.integers(1, 64))
+def test_messages_are_cut_out_of_pieces_of_any_size(messages: list[bytes], size: int) -> None:
+    stream, frames = b"".join(wire.frame(message) for message in messages), wire.Frames()
+    found = [message for at in range(0, len(stream), size) for message in frames.of(stream[at : at + size])]
+    frames.end()
+    assert found == messages
+
+
+@given(st.binary(min_size=1, max_size=50), st.data())
+def test_a_message_that_is_cut_off_is_found_out(message: bytes, draw: st.DataObject) -> None:
+    frames, stream = wire.Frames(), wire.frame(message)
+    assert frames.of(stream[: draw.draw(st.integers(1, len(stream) - 1))]) == []
+    with pytest.raises(ValueError, match="cut off"):
+        frames.end()
+
+
+@pytest.mark.parametrize(("head", "said"), [(b"\1\0\0\0\1x", "compressed"), (b"\0\xff\xff\xff\xff", "4294967295 bytes")])
+def test_what_no_member_sends_is_damage(head: bytes, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        wire.Frames().of(head)

@@ -169,10 +169,10 @@ def test_a_surviving_member_is_read_without_any_secret() -> None:
 def test_the_agent_reads_what_the_operator_writes() -> None:
     assert parse(config(backup(), "backup"), Backup.of) == Backup(
         STORE, CIPHER, Subject("ns", "c", cluster().uid), ID, "schedule:u", "zstd",
-        (("c-0", "http://10.0.0.1:2379"),), Rules(keep_last=3),
+        (("c-0", "http://10.0.0.1:2379"),), Rules(keep_last=3), hashed=False,
     )  # fmt: skip
-    plain = parse(config(backup(cipher=None, retention=None), "backup"), Backup.of)
-    assert (plain.cipher, plain.retention) == (None, None)
+    plain = parse(config(backup(cipher=None, retention=None, hashed=True), "backup"), Backup.of)
+    assert (plain.cipher, plain.retention, plain.hashed) == (None, None, True)
     source = AgentStored(STORE, CIPHER, "ns", "c", ID)
     fetch = Fetch(source, Version.parse("3.5.32"), "/var/lib/etcd", proving=True)
     assert parse(config(verify(), "fetch"), Fetch.of) == fetch

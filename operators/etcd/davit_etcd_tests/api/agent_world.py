@@ -149,7 +149,7 @@ class Jobs:
     def backup(self, etcd: Etcd | None, id: str, **more: Any) -> tuple[Report, int]:
         """By default of all members of `etcd`, without encryption, in no group."""
         found: dict[str, Any] = {
-            "id": id, "group": "", "store": self.store, "cipher": None, "compression": "zstd",
+            "id": id, "group": "", "store": self.store, "cipher": None, "compression": "zstd", "hashed": True,
             "members": [(name, etcd.url(name)) for name in etcd.names] if etcd else [],
         }  # fmt: skip
         line = etcd.line if etcd else "3.6"

@@ -35,20 +35,26 @@ class Digest:
         return Blob(name, self.size, self.sha256)
 
 
-class _Counter:
-    """Looks at chunks as they go by."""
+class Tally:
+    """Looks at chunks as they go by, once; an engine may look for more."""
 
     def __init__(self) -> None:
         self._hash, self._size = hashlib.sha256(), 0
 
     def over(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """The same chunks."""
         for chunk in chunks:
-            self._hash.update(chunk)
-            self._size += len(chunk)
+            self.add(chunk)
             yield chunk
+
+    def add(self, chunk: bytes) -> None:
+        """One more."""
+        self._hash.update(chunk)
+        self._size += len(chunk)
 
     @property
     def digest(self) -> Digest:
+        """Of all so far."""
         return Digest(self._size, self._hash.hexdigest())
 
 
@@ -61,11 +67,13 @@ class Packing:
     """The archive's bytes, to be iterated once; `content` and `archive` are final at its end.
 
     The chunks are read, compressed and encrypted in threads, so that the store is written meanwhile. What they raise comes
-    through as it is. compression: zstd or none; recipients: age's, none for no encryption.
+    through as it is. compression: zstd or none; recipients: age's, none for no encryption; content: what looks at the chunks.
     """
 
-    def __init__(self, chunks: Iterator[bytes], compression: str, recipients: Sequence[str] = ()) -> None:
-        self._content, self._archive = _Counter(), _Counter()
+    def __init__(
+        self, chunks: Iterator[bytes], compression: str, recipients: Sequence[str] = (), content: Tally | None = None
+    ) -> None:
+        self._content, self._archive = content or Tally(), Tally()
         self._left = False
         counted = self._content.over(self._while_read(chunks))
         packed = _compressed(counted) if compression == "zstd" else counted
@@ -101,23 +109,24 @@ class Packing:
         return self._archive.digest
 
 
-def unpack(chunks: Iterator[bytes], marker: Marker, key: str | None) -> Iterator[bytes]:
-    """The content of an archive; `key` is the text of an age key file, None for none.
+def unpack(chunks: Iterator[bytes], marker: Marker, key: str | None, content: Tally | None = None) -> Iterator[bytes]:
+    """The content of an archive. key: the text of an age key file, None for none; content: what looks at the chunks.
 
     Raises KeyMissing and WrongKey before it reads anything; Corrupt at the latest at its end, so that nothing is to be
     trusted before that. What `chunks` raise comes through as it is.
     """
     encryption.check(marker.recipients, key)
-    archive = _Counter()
+    archive = Tally()
     counted = archive.over(_bounded(chunks, marker.archive.size))
     plain = encryption.decrypt(counted, key or "") if marker.recipients else counted
-    return _owning(_unpacked(plain, counted, archive, marker), plain, counted, chunks)
+    return _owning(_unpacked(plain, counted, archive, marker, content or Tally()), plain, counted, chunks)
 
 
-def _unpacked(plain: Iterator[bytes], counted: Iterator[bytes], archive: _Counter, marker: Marker) -> Iterator[bytes]:
+def _unpacked(
+    plain: Iterator[bytes], counted: Iterator[bytes], archive: Tally, marker: Marker, content: Tally
+) -> Iterator[bytes]:
     """`plain` is `counted` or a thread that reads it; what is left of `counted` is read for the sake of its checksum."""
     opened = _decompressed(plain) if marker.compression == "zstd" else plain
-    content = _Counter()
     failure: StoreError | None = None
     try:
         yield from content.over(_bounded(opened, marker.content.size))

@@ -25,6 +25,7 @@ from davit_etcd.agent.config import ENGINE, Backup
 from davit_etcd.agent.errors import AgentError, MemberLost
 from davit_etcd.agent.maintenance import Member
 from davit_etcd.agent.progress import Progress, step
+from davit_etcd.agent.trailer import Checked
 
 PART = ".part"
 """Ends the name of an object that says which archive is being written: stores list unfinished uploads by whole keys only."""
@@ -106,12 +107,14 @@ def _from(
     candidate: Candidate, least: int, config: Backup, store: ObjectStore, recipients: tuple[str, ...]
 ) -> tuple[Marker, list[str]]:
     with Member(candidate.url, candidate.name) as member:
-        known = snapshot.known(member, least)
+        known = snapshot.known(member, least, hashed=config.hashed)
         step("reading", member=known.member, revision=known.revision, etcdVersion=known.version, databaseBytes=known.db_size)
         base = f"{config.subject.folder}/{config.id}"
         name = archive_name(f"snapshot-{os.urandom(4).hex()}.db", config.compression, bool(recipients))
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        packing = Packing(Progress("reading", known.db_size).over(snapshot.chunks(member)), config.compression, recipients)
+        seen = Checked(f"the snapshot of {member.name}")
+        read = Progress("reading", known.db_size).over(snapshot.chunks(member, seen))
+        packing = Packing(read, config.compression, recipients, seen)
         store.write(f"{base}/{name}{PART}", b"An upload is under way, or was.\n")
         try:
             store.put(f"{base}/{name}", iter(packing))

@@ -44,7 +44,10 @@ class Surviving:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """For `backup`: read from one of `members` (name, client URL), write as `id`. `keep`: ids that retention leaves alone."""
+    """For `backup`: read from one of `members` (name, client URL), write as `id`.
+
+    keep: ids that retention leaves alone; hashed: it will be verified, so that the member's hash is wanted.
+    """
 
     store: Store
     cipher: Cipher | None
@@ -55,6 +58,7 @@ class Backup:
     members: tuple[tuple[str, str], ...]
     retention: Rules | None
     keep: tuple[str, ...] = ()
+    hashed: bool = True
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Backup:
@@ -69,6 +73,7 @@ class Backup:
             members=tuple((member["name"], member["url"]) for member in data["members"]),
             retention=_rules(data),
             keep=tuple(data.get("keep") or ()),
+            hashed=bool(data.get("hashed", True)),
         )
 
 

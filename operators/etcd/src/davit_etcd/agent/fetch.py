@@ -38,9 +38,9 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
-    """Where the bytes come from, how many there will be at most, and what is said of them."""
+    """Where the bytes come from, seen and checked on their way, how many there will be at most, and what is said of them."""
 
-    chunks: Callable[[], Iterator[bytes]]
+    chunks: Callable[[trailer.Checked], Iterator[bytes]]
     size: int
     least: int
     facts: Json
@@ -89,9 +89,10 @@ def _stored(source: Stored, store: ObjectStore, target: Version, key: str | None
     _require_readable(marker.engine_version, target)
     step("found", id=marker.id, time=marker.time, archiveBytes=marker.archive.size, etcdVersion=marker.engine_version)
 
-    def chunks() -> Iterator[bytes]:
+    def chunks(seen: trailer.Checked) -> Iterator[bytes]:
         archive = store.get(f"{marker.folder}/{marker.archive.name}")
-        yield from unpack(archive, marker, key if marker.recipients else None)
+        yield from unpack(archive, marker, key if marker.recipients else None, seen)
+        seen.check()
 
     facts = {
         "id": marker.id,
@@ -122,13 +123,13 @@ def _surviving(member: Member, config: Fetch) -> _Snapshot:
         "member": member.name,
         "etcdVersion": status.version,
     }
-    return _Snapshot(lambda: snapshot.chunks(member), status.db_size + trailer.SIZE, revision, facts)
+    return _Snapshot(lambda seen: seen.over(snapshot.chunks(member, seen)), status.db_size + trailer.SIZE, revision, facts)
 
 
 def _bring(config: Fetch, place: Place, found: _Snapshot) -> Report:
     path = place.prepare(found.size, LOG_SPACE, shared=config.proving)
     try:
-        _write(path, Progress("fetching", found.size).over(trailer.checked(found.chunks(), "the snapshot")))
+        _write(path, Progress("fetching", found.size).over(found.chunks(trailer.Checked("the snapshot"))))
     except ValueError as error:
         raise Corrupt(f"{_capital(error)}.") from error
     revision = _proved(path, found)

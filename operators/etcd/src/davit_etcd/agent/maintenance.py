@@ -1,17 +1,20 @@
-"""A member's Maintenance service over gRPC, without stubs.
+"""A member's Maintenance service over gRPC, without stubs: libcurl speaks HTTP/2, the messages are in `davit_etcd.agent.wire`.
 
-gRPC and not the JSON gateway, because that one sends a snapshot as base64 in JSON (docs/design/20261121.backups.md).
+gRPC and not the JSON gateway, because that one sends a snapshot as base64 in JSON, and libcurl and not grpcio, which takes
+four times the CPU and twice the memory for a gigabyte (docs/design/20261121.backups.md). Source of the protocol: "gRPC over
+HTTP2" in grpc/grpc's doc/PROTOCOL-HTTP2.md.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
-import grpc
+import pycurl
 
 from davit_etcd.agent import wire
 from davit_etcd.agent.errors import AgentError, MemberLost
@@ -25,19 +28,9 @@ LONG = 600.0
 STALL = 60.0
 """Seconds without any byte of a snapshot after which the member is given up."""
 COMPACTED = "required revision has been compacted"
-_WINDOW = 512 * 1024
-_OPTIONS = (
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.enable_http_proxy", 0),
-    ("grpc.enable_retries", 0),
-    # Members refuse pings more often than every 5 s (etcd's --grpc-keepalive-min-time).
-    ("grpc.keepalive_time_ms", 15_000),
-    ("grpc.keepalive_timeout_ms", 15_000),
-    # Of a stream, which gRPC would else let grow with the line's speed and hold in memory.
-    ("grpc.http2.bdp_probe", 0),
-    ("grpc.http2.lookahead_bytes", _WINDOW),
-)
-_DENIED = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+_BUFFER = 256 * 1024
+_PERMISSION_DENIED, _UNAUTHENTICATED = "7", "16"
+_STATUS = {"4": "DEADLINE_EXCEEDED", "11": "OUT_OF_RANGE", "12": "UNIMPLEMENTED", "13": "INTERNAL", "14": "UNAVAILABLE"}
 
 
 class Member:
@@ -46,13 +39,16 @@ class Member:
     def __init__(self, url: str, name: str = "") -> None:
         self.url = url
         self.name = name or url
-        self._channel = grpc.insecure_channel(url.removeprefix("http://"), options=_OPTIONS)
+        # Keeps its connection between calls.
+        self._multi = pycurl.CurlMulti()
 
     def __enter__(self) -> Member:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._channel.close()
+        # A reader in another thread that was given up may still be at it: its connection ends with the process.
+        with suppress(pycurl.error):
+            self._multi.close()
 
     def status(self, timeout: float = SHORT) -> wire.Status:
         """What the member says of itself; answered without a quorum."""
@@ -71,68 +67,112 @@ class Member:
 
         Raises `MemberLost` where it breaks off, or nothing comes for a minute.
         """
-        read: Any = self._channel.unary_stream("/etcdserverpb.Maintenance/Snapshot")(b"")
-        watchdog = _Watchdog(read.cancel)
-        try:
-            while True:
-                with watchdog:
-                    message = next(read, None)
-                if message is None:
-                    return
-                yield wire.piece(message)
-        except grpc.RpcError as error:
-            raise self._failure(error, stalled=watchdog.bitten) from error
-        except ValueError as error:
-            raise MemberLost("SnapshotDamaged", f"{self.name} sent a damaged message: {error}") from error
-        finally:
-            watchdog.stop()
-            read.cancel()
+        return self._stream("Maintenance/Snapshot", b"", wire.piece, STALL)
 
     def _call(self, method: str, request: bytes, parse: Callable[[bytes], T], timeout: float) -> T:
-        call: Any = self._channel.unary_unary(f"/etcdserverpb.{method}")
+        replies = list(self._stream(method, request, parse, timeout))
+        if len(replies) != 1:
+            raise MemberLost("ReplyDamaged", f"{self.name} sent {len(replies)} messages where one is due")
+        return replies[0]
+
+    def _stream(self, method: str, request: bytes, parse: Callable[[bytes], T], patience: float) -> Iterator[T]:
+        """The messages of the answer. patience: seconds that may pass without a byte; the reader's own time does not count."""
+        frames = wire.Frames()
         try:
-            return parse(call(request, timeout=timeout))
-        except grpc.RpcError as error:
-            raise self._failure(error) from error
+            with self._transfer(method, request) as transfer:
+                for chunk in transfer.chunks(patience):
+                    for message in frames.of(chunk):
+                        yield parse(message)
+                self._check(transfer)
+                frames.end()
+        except pycurl.error as error:
+            raise self._unreachable(str(error.args[-1])) from error
+        except _Stalled as error:
+            raise MemberLost("MemberStalled", f"{self.name} sent nothing for {patience:.0f} s") from error
         except ValueError as error:
             raise MemberLost("ReplyDamaged", f"{self.name} sent a damaged message: {error}") from error
 
-    def _failure(self, error: Any, *, stalled: bool = False) -> AgentError:
-        details = str(error.details() or "")
-        if error.code() in _DENIED or "user name is empty" in details:
-            return AgentError(
+    def _check(self, transfer: _Transfer) -> None:
+        """Raise what the status at the end says; without one the answer was cut off (grpc/grpc PROTOCOL-HTTP2)."""
+        code, details = transfer.said.get("grpc-status", ""), unquote(transfer.said.get("grpc-message", ""))
+        if code == "0":
+            return
+        if code in (_PERMISSION_DENIED, _UNAUTHENTICATED) or "user name is empty" in details:
+            raise AgentError(
                 "EtcdAuthEnabled",
                 f"{self.name} asks for a user ({details}): backups need etcd without authentication",
                 permanent=True,
             )
-        if stalled:
-            return MemberLost("MemberStalled", f"{self.name} sent nothing for {STALL:.0f} s")
-        return MemberLost("MemberUnreachable", f"{self.name} ({self.url}): {error.code().name}: {details[:300]}")
+        raise self._unreachable(f"{_STATUS.get(code, f'status {code}')}: {details}" if code else transfer.first)
+
+    def _unreachable(self, why: str) -> MemberLost:
+        return MemberLost("MemberUnreachable", f"{self.name} ({self.url}): {why[:300]}")
+
+    @contextmanager
+    def _transfer(self, method: str, request: bytes) -> Iterator[_Transfer]:
+        curl = pycurl.Curl()
+        transfer = _Transfer(self._multi, curl)
+        curl.setopt(pycurl.URL, f"{self.url}/etcdserverpb.{method}")
+        curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE)
+        curl.setopt(pycurl.HTTPHEADER, ["content-type: application/grpc", "te: trailers", "user-agent: davit-agent"])
+        curl.setopt(pycurl.POSTFIELDS, wire.frame(request))
+        curl.setopt(pycurl.PROXY, "")
+        curl.setopt(pycurl.NOSIGNAL, 1)
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(SHORT * 1000))
+        # A member whose machine is gone says nothing, also not that it is gone.
+        curl.setopt(pycurl.TCP_KEEPALIVE, 1)
+        curl.setopt(pycurl.TCP_KEEPIDLE, 15)
+        curl.setopt(pycurl.TCP_KEEPINTVL, 5)
+        curl.setopt(pycurl.BUFFERSIZE, _BUFFER)
+        curl.setopt(pycurl.WRITEFUNCTION, transfer.got.append)
+        curl.setopt(pycurl.HEADERFUNCTION, transfer.header)
+        self._multi.add_handle(curl)
+        try:
+            yield transfer
+        finally:
+            self._multi.remove_handle(curl)
+            curl.close()
 
 
-class _Watchdog:
-    """Calls `bite` when one wait takes too long. Only waits count: whoever takes the pieces may take his time."""
+class _Stalled(Exception):
+    """Nothing came for too long."""
 
-    def __init__(self, bite: Callable[[], object]) -> None:
-        self.bitten = False
-        self._bite = bite
-        self._since = 0.0
-        self._stopped = threading.Event()
-        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
-    def __enter__(self) -> None:
-        self._since = time.monotonic()
+class _Transfer:
+    """One request under way: nothing is read while nobody asks for more, so that little is held."""
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._since = 0.0
+    def __init__(self, multi: Any, curl: Any) -> None:
+        self._multi, self._curl = multi, curl
+        self.got: list[bytes] = []
+        self.first = "no answer"
+        """The first line of the answer, for where there is no better one."""
+        self.said: dict[str, str] = {}
+        """Headers and trailers."""
 
-    def stop(self) -> None:
-        self._stopped.set()
+    def header(self, line: bytes) -> None:
+        name, colon, value = line.decode("latin-1").strip().partition(":")
+        if colon:
+            self.said[name.lower()] = value.strip()
+        elif name:
+            self.first = name
 
-    def _watch(self) -> None:
-        while not self._stopped.wait(STALL / 12):
-            since = self._since
-            if since and time.monotonic() - since > STALL:
-                self.bitten = True
-                self._bite()
-                return
+    def chunks(self, patience: float) -> Iterator[bytes]:
+        """What comes; raises pycurl.error, and _Stalled after so many seconds of nothing."""
+        running = 1
+        while running:
+            since = time.monotonic()
+            while not self.got and running:
+                result, running = self._multi.perform()
+                while result == pycurl.E_CALL_MULTI_PERFORM:
+                    result, running = self._multi.perform()
+                if not self.got and running:
+                    if time.monotonic() - since > patience:
+                        raise _Stalled
+                    # No descriptor to wait for, while a name is looked up for example.
+                    if self._multi.select(min(1.0, patience)) < 0:
+                        time.sleep(0.01)
+            got, self.got[:] = list(self.got), []
+            yield from got
+        _, _, failed = self._multi.info_read()
+        if failed:
+            raise pycurl.error(*failed[0][1:])

@@ -22,7 +22,7 @@ _POLL = 0.05
 class Known:
     """What is known of a snapshot besides its bytes.
 
-    revision: surely in it; hash: HashKV at that revision, None where the member did not tell; version: the member's.
+    revision: surely in it; hash: HashKV at that revision, None where it was not asked or did not tell; version: the member's.
     """
 
     member: str
@@ -51,8 +51,11 @@ def candidates(members: Sequence[tuple[str, str]]) -> tuple[Candidate, ...]:
     return best
 
 
-def known(member: Member, least: int) -> Known:
-    """Asked before its snapshot, so that it holds at least this. `least`: the revision to wait for, for a few seconds."""
+def known(member: Member, least: int, *, hashed: bool = True) -> Known:
+    """Asked before its snapshot, so that it holds at least this.
+
+    least: the revision to wait for, for a few seconds; hashed: whether it is asked for its hash, for which it reads all it has.
+    """
     status = _caught_up(member, least)
     found = Known(
         member=member.name,
@@ -63,7 +66,7 @@ def known(member: Member, least: int) -> Known:
     )
     if not status.leader:
         found.warnings.append(f"{member.name} has no leader: what others acknowledged since may be missing.")
-    for _ in range(3):
+    for _ in range(3 if hashed else 0):
         try:
             found.hash = member.hash_kv(found.revision)
             return found
@@ -73,7 +76,8 @@ def known(member: Member, least: int) -> Known:
                 return found
             # Compacted up to its newest revision between the two questions.
             found.revision = member.status().header.revision
-    found.warnings.append(f"{member.name} gave no hash: it compacts all the time.")
+    if hashed:
+        found.warnings.append(f"{member.name} gave no hash: it compacts all the time.")
     return found
 
 
@@ -87,10 +91,11 @@ def _caught_up(member: Member, least: int) -> wire.Status:
     return status
 
 
-def chunks(member: Member) -> Iterator[bytes]:
-    """The snapshot to its end, checked; raises `MemberLost` for anything but a whole one."""
+def chunks(member: Member, seen: trailer.Checked) -> Iterator[bytes]:
+    """The snapshot to its end, where `seen` has seen it all; raises `MemberLost` for anything but a whole one."""
+    yield from _joined(member)
     try:
-        yield from trailer.checked(_joined(member), f"the snapshot of {member.name}")
+        seen.check()
     except ValueError as error:
         raise MemberLost("SnapshotIncomplete", str(error)) from error
 

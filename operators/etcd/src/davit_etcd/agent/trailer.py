@@ -5,29 +5,44 @@ A stream that ends early looks like a database all the same (etcd-io/etcd#18340)
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+from davit.backup.stream import Digest, Tally
 
 SIZE = 32
 _SECTOR = 512
 """A database is a whole number of sectors, so a snapshot is that and the trailer."""
 
 
-def checked(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
-    """The same chunks; raises ValueError at their end where they are no whole snapshot."""
-    digest, tail, size = hashlib.sha256(), b"", 0
-    for chunk in chunks:
-        size += len(chunk)
+class Checked(Tally):
+    """Reckons the checksum of a whole snapshot and the one behind it at once: they differ by the trailer only."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self._what = what
+        self._tail = b""
+
+    def add(self, chunk: bytes) -> None:
+        """One more; its last bytes may be the trailer."""
+        self._size += len(chunk)
         if len(chunk) >= SIZE:
-            digest.update(tail)
-            digest.update(memoryview(chunk)[:-SIZE])
-            tail = chunk[-SIZE:]
+            self._hash.update(self._tail)
+            self._hash.update(memoryview(chunk)[:-SIZE])
+            self._tail = chunk[-SIZE:]
         else:
-            joined = tail + chunk
-            digest.update(joined[:-SIZE])
-            tail = joined[-SIZE:]
-        yield chunk
-    if size % _SECTOR != SIZE:
-        raise ValueError(f"{what} ends after {size} bytes, without the checksum that etcd puts behind a snapshot")
-    if digest.digest() != tail:
-        raise ValueError(f"{what} does not have the checksum that etcd put behind it")
+            joined = self._tail + chunk
+            self._hash.update(joined[:-SIZE])
+            self._tail = joined[-SIZE:]
+
+    def check(self) -> None:
+        """Raise ValueError where what went by is no whole snapshot."""
+        if self._size % _SECTOR != SIZE:
+            behind = "without the checksum that etcd puts behind a snapshot"
+            raise ValueError(f"{self._what} ends after {self._size} bytes, {behind}")
+        if self._hash.digest() != self._tail:
+            raise ValueError(f"{self._what} does not have the checksum that etcd put behind it")
+
+    @property
+    def digest(self) -> Digest:
+        """Of all so far, the trailer too."""
+        full = self._hash.copy()
+        full.update(self._tail)
+        return Digest(self._size, full.hexdigest())

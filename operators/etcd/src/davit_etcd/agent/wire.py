@@ -56,6 +56,48 @@ class Piece:
     blob: memoryview
 
 
+_HEAD = 5
+"""Bytes before each message: whether it is compressed, and its length."""
+_MOST = 64 * 1024 * 1024
+"""Bytes of a message; etcd's are far smaller."""
+
+
+class Frames:
+    """Cuts a stream into gRPC's messages (Length-Prefixed-Message of PROTOCOL-HTTP2); raises ValueError for damage."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def of(self, chunk: bytes) -> list[bytes]:
+        """The messages that are whole now."""
+        self._rest += chunk
+        found: list[bytes] = []
+        at = 0
+        with memoryview(self._rest) as held:
+            while len(held) - at >= _HEAD:
+                if held[at]:
+                    raise ValueError("a message is compressed, which nobody asked for")
+                size = int.from_bytes(held[at + 1 : at + _HEAD], "big")
+                if size > _MOST:
+                    raise ValueError(f"a message of {size} bytes")
+                if len(held) - at < _HEAD + size:
+                    break
+                found.append(bytes(held[at + _HEAD : at + _HEAD + size]))
+                at += _HEAD + size
+        del self._rest[:at]
+        return found
+
+    def end(self) -> None:
+        """No more comes."""
+        if self._rest:
+            raise ValueError("the last message is cut off")
+
+
+def frame(message: bytes) -> bytes:
+    """A message as it is sent."""
+    return b"\0" + len(message).to_bytes(4, "big") + message
+
+
 def fields(data: memoryview) -> Iterator[tuple[int, Value]]:
     """Number and value of each field; numbers are unsigned. Raises ValueError where the message is damaged."""
     at, end = 0, len(data)

@@ -108,6 +108,7 @@ def _begin(backup: Backup, view: View, now: float, agent: Agent) -> _Step:
         # A backup that is to be verified takes no other's place before that.
         retention=None if backup.verify else rules,
         keep=kept_of(view),
+        hashed=backup.verify,
     )
     where = store.location(backup.key.namespace, backup.cluster, backup.id)
     action = Create(JOB, canonical(manifest), f"backing up EtcdCluster {backup.cluster} to {where}", "BackupStarted")

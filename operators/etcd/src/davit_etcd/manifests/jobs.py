@@ -96,11 +96,14 @@ def backup_job(
     members: Sequence[tuple[str, str]],
     retention: Rules | None = None,
     keep: Sequence[str] = (),
+    hashed: bool = False,
 ) -> Manifest:
     """Reads a snapshot from the best of `members` (name, client URL) and puts it into the store.
 
     id: the backup's (`davit.backup.model.backup_id`); group: which backups `retention` concerns, "" for none; keep: ids that it
-    leaves alone; compression: zstd or none. The report's facts are those of `davit_etcd.agent.backup`.
+    leaves alone; compression: zstd or none; hashed: see `davit_etcd.agent.config.Backup`.
+
+    The report's facts are those of `davit_etcd.agent.backup`.
     """
     config = {
         "store": store.to_json(),
@@ -112,6 +115,7 @@ def backup_job(
         "members": [{"name": name, "url": url} for name, url in members],
         "retention": retention.to_json() if retention else None,
         "keep": list(keep),
+        "hashed": hashed,
     }
     container = agent(BACKUP, request.agent.image, MODULE, "backup", config)
     return _job(cluster, request, BACKUP, (container,), placed=_anywhere(cluster.inputs), store=store, cipher=cipher)
