@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from e2e.support.history import History
 from e2e.support.kinds import POD
 from e2e.support.kube import Json, dig
 from e2e.support.kubectl import Kubectl
+from e2e.support.sampling import Sampler
 from e2e.support.sandbox import Sandbox
 from e2e.support.store import BUCKET, CA, LOGIN, Store
 from e2e.support.wait import until
@@ -48,33 +48,22 @@ def filled(bench: Bench, title: str) -> Iterator[tuple[Sandbox, Store, EtcdClust
 
 
 @dataclass
-class Memory:
+class Memory(Sampler):
     """The most that PID 1 of each container of a Job's pods ever had, looked at while it runs; bytes by pod and container."""
 
     box: Sandbox
     job: str
     peaks: dict[str, float] = field(default_factory=dict)
 
-    def __enter__(self) -> Memory:
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._stop.set()
-        self._thread.join(10)
-
     @property
     def most(self) -> float:
         """Of all of them."""
         return max(self.peaks.values(), default=float("nan"))
 
-    def _run(self) -> None:
-        while not self._stop.wait(0.2):
-            for pod in self._look(lambda: self.box.kube.all(POD, self.box.namespace, {"batch.kubernetes.io/job-name": self.job})):
-                for container in running_containers(pod):
-                    self._read(pod["metadata"]["name"], container)
+    def look(self) -> None:
+        for pod in self.box.kube.all(POD, self.box.namespace, {"batch.kubernetes.io/job-name": self.job}):
+            for container in running_containers(pod):
+                self._read(pod["metadata"]["name"], container)
 
     def _read(self, pod: str, container: str) -> None:
         try:
@@ -83,12 +72,6 @@ class Memory:
                 self.peaks[f"{pod}/{container}"] = float(done.out) * 1024
         except (ApiError, Unreachable, ValueError):
             pass
-
-    def _look(self, look: Callable[[], list[Json]]) -> list[Json]:
-        try:
-            return look()
-        except (ApiError, Unreachable):
-            return []
 
 
 def running_containers(pod: Json) -> list[str]:

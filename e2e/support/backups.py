@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from e2e.support.cluster import EtcdCluster
-from e2e.support.errors import ApiError, Unreachable
 from e2e.support.kinds import ETCD_BACKUP, ETCD_BACKUP_SCHEDULE, ETCD_RESTORE, JOB, POD, Kind
 from e2e.support.kube import Json, condition, dig
+from e2e.support.sampling import Sampler
 from e2e.support.sandbox import Sandbox
 from e2e.support.wait import until
 
@@ -133,7 +132,7 @@ def restore_phase(cluster: EtcdCluster) -> str:
 
 
 @dataclass
-class Trail:
+class Trail(Sampler):
     """Looks on while data is replaced: the phases in their order, and whether the old volumes were there at each look."""
 
     cluster: EtcdCluster
@@ -142,31 +141,15 @@ class Trail:
     early: list[str] = field(default_factory=list)
     """Old volumes that were gone while going back might still have been needed."""
 
-    def __post_init__(self) -> None:
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Trail:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._stop.set()
-        self._thread.join(10)
-
-    def _run(self) -> None:
-        while not self._stop.wait(0.1):
-            try:
-                claims = self.cluster.claims()
-                # Asked after the claims: whoever was away then, was away in this phase or an earlier one.
-                phase = restore_phase(self.cluster)
-            except (ApiError, Unreachable):
-                continue
-            if phase and phase != (self.phases or [""])[-1]:
-                self.phases.append(phase)
-            gone = sorted(name for name, uid in self.claims.items() if claims.get(name) != uid)
-            if gone and phase not in ("Cleaning", "Succeeded"):
-                self.early.append(f"{', '.join(gone)} in {phase or 'no phase'}")
+    def look(self) -> None:
+        claims = self.cluster.claims()
+        # Asked after the claims: whoever was away then, was away in this phase or an earlier one.
+        phase = restore_phase(self.cluster)
+        if phase and phase != (self.phases or [""])[-1]:
+            self.phases.append(phase)
+        gone = sorted(name for name, uid in self.claims.items() if claims.get(name) != uid)
+        if gone and phase not in ("Cleaning", "Succeeded"):
+            self.early.append(f"{', '.join(gone)} in {phase or 'no phase'}")
 
     def assert_old_data_outlived_the_doubt(self) -> None:
         """No old volume went before the restored cluster served."""

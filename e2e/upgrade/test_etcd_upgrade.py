@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 import pytest
@@ -10,10 +9,11 @@ import pytest
 from e2e.support import etcd, traffic
 from e2e.support.cluster import EtcdCluster
 from e2e.support.kube import pod_ready
+from e2e.support.sampling import Sampler
 from e2e.support.settings import Settings
 
 
-class Watcher:
+class Watcher(Sampler):
     """Notes in which order pods were replaced, who led before, and the most that were away at once."""
 
     def __init__(self, cluster: EtcdCluster) -> None:
@@ -21,26 +21,15 @@ class Watcher:
         self.order: list[str] = []
         self.away = 0
         self._uids = {name: pod["metadata"]["uid"] for name, pod in cluster.pods().items()}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> Watcher:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._stop.set()
-        self._thread.join(10)
-
-    def _run(self) -> None:
-        while not self._stop.wait(0.2):
-            pods = self.cluster.pods()
-            ready = [name for name, pod in pods.items() if pod_ready(pod)]
-            self.away = max(self.away, len(self._uids) - len(ready))
-            for name, pod in pods.items():
-                if self._uids.get(name) != pod["metadata"]["uid"]:
-                    self._uids[name] = pod["metadata"]["uid"]
-                    self.order.append(name)
+    def look(self) -> None:
+        pods = self.cluster.pods()
+        ready = [name for name, pod in pods.items() if pod_ready(pod)]
+        self.away = max(self.away, len(self._uids) - len(ready))
+        for name, pod in pods.items():
+            if self._uids.get(name) != pod["metadata"]["uid"]:
+                self._uids[name] = pod["metadata"]["uid"]
+                self.order.append(name)
 
 
 def roll(cluster: EtcdCluster, version: str, flow: traffic.Traffic) -> None:
