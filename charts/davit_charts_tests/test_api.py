@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
 import pytest
 import yaml
+from davit.kube.crds import maintain
+from davit.kube.http import Connection
 
 from ci.cluster.controlplane import ControlPlane
 from ci.errors import CommandFailed
@@ -164,6 +167,26 @@ def test_one_release_of_operator_etcd_and_app(api: ControlPlane, version: str) -
     left = {key for key in present(api, f"one-{version}") if key[2] not in ("default", "kube-root-ca.crt")}
     assert not left
     assert all(kind.name in api.kubectl("get", "crd", "-o", "name") for kind in of_chart("etcd-operator"))
+
+
+async def written_by_an_operator(api: ControlPlane, crds: Iterable[helm.Object]) -> None:
+    """As an operator of any release keeps its CRDs current."""
+    client = Connection.load(str(api.kubeconfig)).client("davit-etcd-operator")
+    try:
+        assert not await maintain(client, crds, "99.0.0")
+    finally:
+        await client.close()
+
+
+def test_a_release_is_installed_where_an_operator_of_another_had_brought_its_kinds(api: ControlPlane, version: str) -> None:
+    """Helm 4 applies CRDs server-side and gives up at a conflict; uninstalling keeps them."""
+    forget(api, "etcd-operator")
+    texts = (json.dumps(kind.manifest) for kind in of_chart("etcd-operator"))
+    others = [json.loads(text.replace('"description": "', '"description": "Then: ')) for text in texts]
+    asyncio.run(written_by_an_operator(api, others))
+    where = ("again", str(CHARTS / "etcd-operator"), "--namespace", f"again-{version}")
+    command(api, version, "install", *where, "--create-namespace")
+    command(api, version, "uninstall", "again", "--namespace", f"again-{version}")
 
 
 @pytest.mark.usefixtures("crds")

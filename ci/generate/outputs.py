@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from davit.crd import dump
+from davit.kube.crds import PACKAGED
 
 from ci.generate import charts
 from ci.generate.instance import with_spec
@@ -35,11 +36,19 @@ def outputs() -> dict[Path, str]:
         if kind.instance_chart:
             values = charts.CHARTS / kind.instance_chart / "values.yaml"
             result[values] = with_spec(values.read_text(), kind.manifest, kind.defaults)
+    for chart in charts.OPERATORS:
+        result[packaged(chart)] = "".join(json.dumps(k.manifest, separators=(",", ":")) + "\n" for k in KINDS if k.chart == chart)
     for chart in charts.NAMES:
         result.update(_of_chart(chart, result, crds))
     for chart in charts.NAMES:
         result.update(_vendored(chart, result))
     return result
+
+
+def packaged(chart: str) -> Path:
+    """The same CRDs for the operator itself."""
+    name = chart.removesuffix("-operator")
+    return REPO / "operators" / name / "src" / f"davit_{name}" / PACKAGED
 
 
 def _of_chart(chart: str, generated: Mapping[Path, str], crds: Mapping[str, Json]) -> dict[Path, str]:

@@ -68,8 +68,8 @@ def test_established(conditions: Any, expected: bool) -> None:
 class ApiServer(FakeClient):
     """Establishes a CRD some time after its write, as the real one does."""
 
-    async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "") -> Manifest:
-        written = await super().apply(kind, manifest, subresource=subresource)
+    async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "", manager: str = "") -> Manifest:
+        written = await super().apply(kind, manifest, subresource=subresource, manager=manager)
         asyncio.get_running_loop().call_later(3.0, self._establish)
         return written
 

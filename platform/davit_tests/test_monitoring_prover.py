@@ -137,8 +137,8 @@ async def test_a_pod_that_went_is_replaced_by_the_next() -> None:
 class Renewing(Executor):
     """Runs the pod of a prover as soon as it is made, and ends it with its Deployment."""
 
-    async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "") -> Manifest:
-        made = await super().apply(kind, manifest, subresource=subresource)
+    async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "", manager: str = "") -> Manifest:
+        made = await super().apply(kind, manifest, subresource=subresource, manager=manager)
         start(self, name=f"p{len(self.writes)}")
         return made
 

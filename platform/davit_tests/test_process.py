@@ -317,13 +317,13 @@ class Picky(FakeClient):
         self.refusal: DavitError | None = error
         self.asked: list[float] = []
 
-    async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "") -> Manifest:
+    async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "", manager: str = "") -> Manifest:
         if kind == CRD:
             self.asked.append(faketime.now())
             if self.refusal:
                 raise self.refusal
             manifest = {**manifest, "status": {"conditions": [{"type": "Established", "status": "True"}]}}
-        return await super().apply(kind, manifest, subresource=subresource)
+        return await super().apply(kind, manifest, subresource=subresource, manager=manager)
 
 
 @pytest.mark.parametrize(

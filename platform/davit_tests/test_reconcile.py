@@ -196,10 +196,10 @@ async def test_a_resource_that_changed_stops_it(name: str, value: Any) -> None:
     stage = Stage(Plan((config("a"),), HARSH.actions))
     apply = stage.client.apply
 
-    async def meddle(kind: Kind, manifest: Manifest, *, subresource: str = "") -> Manifest:
+    async def meddle(kind: Kind, manifest: Manifest, *, subresource: str = "", manager: str = "") -> Manifest:
         stage.live["metadata"][name] = value
         stage.client.apply = apply  # type: ignore[method-assign]
-        return await apply(kind, manifest, subresource=subresource)
+        return await apply(kind, manifest, subresource=subresource, manager=manager)
 
     stage.client.apply = meddle  # type: ignore[method-assign]
     with pytest.raises(Transient) as caught:

@@ -121,8 +121,8 @@ class Api(FakeClient):
             raise Conflict("it already exists")
         return await super().create(kind, manifest)
 
-    async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "") -> Manifest:
-        made = await super().apply(kind, manifest, subresource=subresource)
+    async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "", manager: str = "") -> Manifest:
+        made = await super().apply(kind, manifest, subresource=subresource, manager=manager)
         if kind == STATEFUL_SET and not subresource:
             self.objects[kind, own_key(manifest)]["spec"]["updateStrategy"].pop("rollingUpdate", None)
         return made

@@ -13,6 +13,7 @@ from davit.runtime import Host, Runtime, Settings
 from davit.testing.fake_client import FakeClient
 from davit_etcd import __version__, main
 from davit_etcd.api.backups import BACKUP_CRD, ETCD_BACKUP, ETCD_BACKUP_SCHEDULE, SCHEDULE_CRD
+from davit_etcd.api.crds import CRDS
 from davit_etcd.api.restores import RESTORE_CRD
 from davit_etcd.api.v1 import CRD, ETCD_CLUSTER
 from davit_etcd.backup.operator import BackupOperator
@@ -82,7 +83,7 @@ async def operator() -> EtcdOperator:
 
 async def test_there_is_a_controller_for_each_kind() -> None:
     found = await operators()
-    assert set(found) == {crd.kind for crd in main.CRDS}
+    assert set(found) == {crd.kind for crd in CRDS}
     assert all(operator.name == OPERATOR for operator in found.values())
 
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NoReturn
 
-from davit.crd import manifest
 from davit.errors import Fatal, Invalid
+from davit.kube.crds import packaged
 from davit.kube.schemas import Schemas
 from davit.model import Key, Manifest
 from davit.monitoring.prover import Prover
@@ -23,10 +23,8 @@ from davit.webhook.serving import serving
 from davit_alertmanager import __version__
 from davit_alertmanager.actions import Actor
 from davit_alertmanager.admission import endpoints
-from davit_alertmanager.api import v1
 from davit_alertmanager.api.v1 import ALERTMANAGER
 from davit_alertmanager.api.v1alpha1 import ALERTMANAGER_CONFIG
-from davit_alertmanager.api.v1beta1 import crd_manifest
 from davit_alertmanager.client import AlertmanagerClient
 from davit_alertmanager.configs import ConfigPasses
 from davit_alertmanager.draft import Drafter
@@ -90,14 +88,9 @@ def _admission(host: Host) -> Serving:
     )
 
 
-def crds() -> tuple[Manifest, ...]:
-    """The CustomResourceDefinitions that the operator keeps current."""
-    return manifest(v1.CRD), crd_manifest()
-
-
 def main() -> NoReturn:
     """Run until SIGTERM."""
-    run(Runtime(OPERATOR, __version__, controllers, crds))
+    run(Runtime(OPERATOR, __version__, controllers, lambda: packaged(__package__)))
 
 
 if __name__ == "__main__":

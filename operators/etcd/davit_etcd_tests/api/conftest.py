@@ -11,7 +11,7 @@ from davit.crd import manifest
 from davit.errors import Transient
 from davit.kube.http import Connection, KubeClient
 from davit.model import Key, Kind
-from davit_etcd.main import CRDS
+from davit_etcd.api.crds import CRDS
 from davit_etcd.manifests import OPERATOR
 
 from ci.cluster.controlplane import ControlPlane

@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 from typing import NoReturn
 
 from davit import metrics
-from davit.crd import manifest
 from davit.errors import Fatal
+from davit.kube.crds import packaged
 from davit.reconcile import Reconciler
 from davit.runtime import Controller, Host, Runtime, run
 
 from davit_etcd import __version__
-from davit_etcd.api.backups import BACKUP_CRD, ETCD_BACKUP, ETCD_BACKUP_SCHEDULE, SCHEDULE_CRD
-from davit_etcd.api.restores import ETCD_RESTORE, RESTORE_CRD
-from davit_etcd.api.v1 import CRD, ETCD_CLUSTER
+from davit_etcd.api.backups import ETCD_BACKUP, ETCD_BACKUP_SCHEDULE
+from davit_etcd.api.restores import ETCD_RESTORE
+from davit_etcd.api.v1 import ETCD_CLUSTER
 from davit_etcd.backup.operator import BackupOperator
 from davit_etcd.client import EtcdClient
 from davit_etcd.manifests import OPERATOR
@@ -26,8 +26,6 @@ from davit_etcd.restore.operator import RestoreOperator
 from davit_etcd.schedule.operator import ScheduleOperator
 from davit_etcd.validate import DEFAULT_REPOSITORY
 from davit_etcd.watch import WATCHES, backup_watches, restore_watches, schedule_watches
-
-CRDS = (CRD, BACKUP_CRD, SCHEDULE_CRD, RESTORE_CRD)
 
 
 @asynccontextmanager
@@ -78,7 +76,7 @@ def _truth(variable: str, default: str) -> bool:
 
 def main() -> NoReturn:
     """Run until SIGTERM."""
-    run(Runtime(OPERATOR, __version__, controllers, lambda: map(manifest, CRDS)))
+    run(Runtime(OPERATOR, __version__, controllers, lambda: packaged(__package__)))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NoReturn
 
-from davit.crd import manifest
 from davit.errors import Fatal, Invalid
+from davit.kube.crds import packaged
 from davit.kube.schemas import Schemas
 from davit.model import Key, Kind, Manifest
 from davit.monitoring.prover import Prover
@@ -23,7 +23,6 @@ from davit.webhook.serving import serving
 from davit_prometheus import __version__
 from davit_prometheus.actions import Actor
 from davit_prometheus.admission import DEFAULT_IMAGE, Admission
-from davit_prometheus.api.crds import CRDS
 from davit_prometheus.client import PrometheusClient
 from davit_prometheus.inventory import MAINS, MONITORS, Inventory
 from davit_prometheus.judge import IDLE, Judge
@@ -98,7 +97,7 @@ def _admission(host: Host) -> Serving:
 
 def main() -> NoReturn:
     """Run until SIGTERM."""
-    run(Runtime(OPERATOR, __version__, controllers, lambda: map(manifest, CRDS)))
+    run(Runtime(OPERATOR, __version__, controllers, lambda: packaged(__package__)))
 
 
 if __name__ == "__main__":

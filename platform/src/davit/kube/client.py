@@ -34,8 +34,8 @@ class Client(Protocol):
     async def replace(self, kind: Kind, manifest: Manifest) -> Manifest:
         """PUT with the manifest's resourceVersion as precondition (`Transient` on conflict)."""
 
-    async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "") -> Manifest:
-        """Server-side apply, forced, as this client's field manager (suffixed `-status` for the status subresource)."""
+    async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "", manager: str = "") -> Manifest:
+        """Server-side apply, forced, as `manager`, else this client's (suffixed `-status` for the status subresource)."""
 
     async def patch(self, kind: Kind, key: Key, operations: Sequence[Mapping[str, Any]]) -> Manifest:
         """JSON patch (RFC 6902)."""

@@ -7,10 +7,12 @@ newer one has added: fields that leave a schema are pruned from stored objects a
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any
 
 from davit.errors import Blocked, Rejected
@@ -24,6 +26,11 @@ CRD = Kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customreso
 VERSION = "app.kubernetes.io/version"
 """The label that says which operator version wrote the CRD last."""
 
+PACKAGED = "crds.jsonl"
+"""In each operator's package: its CRDs, one a line, as its chart has them."""
+MANAGER = "helm"
+"""Helm 4 applies a chart's CRDs server-side at every install, and refuses what another manager has changed: an operator that
+wrote them under its own name would be in the way of the install of the next release."""
 _POLL = 0.5
 _PATIENCE = 30.0
 
@@ -34,6 +41,11 @@ class Refusal:
 
     crd: Manifest
     why: str
+
+
+def packaged(package: str) -> tuple[Manifest, ...]:
+    """The CRDs of an operator; from a file, since the models have lost their descriptions where Python drops docstrings."""
+    return tuple(map(json.loads, (files(package) / PACKAGED).read_text("utf-8").splitlines()))
 
 
 async def maintain(client: Client, crds: Iterable[Manifest], version: str) -> list[Refusal]:
@@ -89,7 +101,7 @@ async def _maintain_one(client: Client, crd: Manifest, version: str) -> None:
     if (reason := reason_to_leave(live, version)) is not None:
         log.info("the CRD %s stays as it is: %s", key, reason, extra={"crd": str(key)})
         return
-    written = await client.apply(CRD, stamped(crd, version))
+    written = await client.apply(CRD, stamped(crd, version), manager=MANAGER)
     if live is None or live["metadata"].get("generation") != written["metadata"].get("generation"):
         log.info("the CRD %s was written", key, extra={"crd": str(key)})
     try:

@@ -263,9 +263,9 @@ class KubeClient:
         """See Client."""
         return await self._send(_call("update", kind, _key(manifest), manifest))
 
-    async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "") -> Manifest:
+    async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "", manager: str = "") -> Manifest:
         """See Client."""
-        manager = f"{self._manager}-status" if subresource == "status" else self._manager
+        manager = manager or (f"{self._manager}-status" if subresource == "status" else self._manager)
         query = {"fieldManager": manager, "force": "true"}
         return await self._send(_call("apply", kind, _key(manifest), manifest, subresource=subresource, query=query))
 

@@ -137,13 +137,13 @@ class FakeClient:
                 raise Transient(f"{kind.plural} {key}: the object has been modified")
             return self._store(kind, key, live, _with_status_of(live, deepcopy(manifest)))
 
-    async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "") -> Manifest:
+    async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "", manager: str = "") -> Manifest:
         """See Client."""
         key = _key(manifest)
         with _Recorded(self, f"apply/{subresource}".rstrip("/"), kind, key):
             live = self.objects.get((kind, key))
             _refuse(f"{kind.plural} {key}", live, manifest["metadata"], subresource)
-            manager = f"{self.manager}-status" if subresource == "status" else self.manager
+            manager = manager or (f"{self.manager}-status" if subresource == "status" else self.manager)
             merged = _apply(live or {}, manifest, manager, subresource)
             return self._store(kind, key, live, merged)
 
