@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import yaml
+from davit.monitoring.faults import Fault
 from davit.testing import golden
-from davit_alertmanager.model import Fault, Rendered
+from davit_alertmanager.model import Rendered
 
 from davit_alertmanager_tests.world import World, secret
 

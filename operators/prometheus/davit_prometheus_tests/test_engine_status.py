@@ -7,6 +7,7 @@ import pytest
 from davit.errors import Blocked, Invalid, Problem, Transient
 from davit.kube.kinds import POD, SERVICE
 from davit.model import Key, Manifest, Outcome
+from davit.monitoring.faults import Fault
 from davit.status import verdict
 from davit.testing.fake_client import FakeClient
 from davit_prometheus.api.monitors import POD_MONITOR, SERVICE_MONITOR
@@ -14,7 +15,7 @@ from davit_prometheus.api.prometheus import PROMETHEUS
 from davit_prometheus.assembly import Configuration
 from davit_prometheus.bindings import Use, binding_status
 from davit_prometheus.inventory import Inventory, Live, Report
-from davit_prometheus.model import Fault, Pool
+from davit_prometheus.model import Pool
 from davit_prometheus.monitors import PATIENCE, SOON, UNKNOWN, MonitorPasses
 from davit_prometheus.snapshot import Pod, Snapshot
 from davit_prometheus.status import LISTED, status

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from davit.monitoring.assets import Ref
+from davit.monitoring.faults import Fault
 from davit_prometheus.api.scrapeconfig import ScrapeConfigSpec
 from davit_prometheus.config import jobs, scrape_config
 from davit_prometheus.config.discovery.registry import DISCOVERIES
-from davit_prometheus.model import Fault, Rendered
+from davit_prometheus.model import Rendered
 
 from davit_prometheus_tests import monitors_world, scrape_config_samples
 from davit_prometheus_tests.scrape_config_samples import AUTHENTICATIONS, SECRET, example, full, least

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from davit.errors import Invalid, Problem
 from davit.model import Manifest
 from davit.monitoring.assets import Assets
+from davit.monitoring.faults import Fault
 from davit.webhook.registration import Endpoint
 from davit.webhook.review import reviewer, unknown
 
@@ -19,7 +20,7 @@ from davit_alertmanager.api import v1alpha1, v1beta1
 from davit_alertmanager.api.v1 import ALERTMANAGER
 from davit_alertmanager.config import config_references, contribute
 from davit_alertmanager.config.shapes import shapes
-from davit_alertmanager.model import Facts, Fault, Instance
+from davit_alertmanager.model import Facts, Instance
 
 KINDS = (v1alpha1.ALERTMANAGER_CONFIG, v1beta1.ALERTMANAGER_CONFIG)
 _ANYTHING = b"https://any.example/thing"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from davit.model import Key, Manifest
+from davit.monitoring.faults import Fault
 from davit.status import Condition, merge
 
 from davit_alertmanager.api.v1 import ALERTMANAGER
-from davit_alertmanager.model import Fault
 
 Json = dict[str, Any]
 LISTED = 50

@@ -12,6 +12,7 @@ from davit.kube.client import Client
 from davit.kube.kinds import SECRET
 from davit.model import Key, Manifest
 from davit.monitoring.assets import Assets, Ref, either
+from davit.monitoring.faults import Fault
 from davit.monitoring.prover import NotReady, Unanswered
 from davit.monitoring.sources import Sources, content, source
 
@@ -20,7 +21,7 @@ from davit_alertmanager.bindings import Report
 from davit_alertmanager.config import base_references, config_references, template_faults
 from davit_alertmanager.inventory import Inventory, Memory, Origin
 from davit_alertmanager.judge import OBJECT, BadBase, Judge, Proved, Question
-from davit_alertmanager.model import CONFIG_FILE, NOBODY, TEMPLATES, Fault, Instance, Object, Raw
+from davit_alertmanager.model import CONFIG_FILE, NOBODY, TEMPLATES, Instance, Object, Raw
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from davit.errors import Invalid
 from davit.model import Key, Manifest
 from davit.monitoring import emit
 from davit.monitoring.assets import Assets, Ref
+from davit.monitoring.faults import Fault
 from davit.monitoring.proof import culprits, discreet
 
 from davit_alertmanager.config import assemble, contribute, foundation, render
@@ -25,7 +26,7 @@ from davit_alertmanager.config.raw import read
 from davit_alertmanager.edition import Edition, edition, mark, marked, marked_text
 from davit_alertmanager.inventory import Memory, Origin, Part
 from davit_alertmanager.manifests import CONFIG_DIR
-from davit_alertmanager.model import CONFIG_FILE, Contribution, Facts, Fault, Foundation, Instance, Object, Raw, Rendered
+from davit_alertmanager.model import CONFIG_FILE, Contribution, Facts, Foundation, Instance, Object, Raw, Rendered
 
 STDIN = "/dev/stdin"
 CHECK = ("amtool", "check-config", STDIN)

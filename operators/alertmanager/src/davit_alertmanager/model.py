@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from davit.model import Key, Manifest
+from davit.monitoring.faults import Fault
 from davit.monitoring.types import LabelSelector
 from davit.monitoring.versions import Gate, Version, version
 
@@ -97,17 +98,6 @@ class Instance:
     def prefix(self) -> str:
         """The name that its StatefulSet and Secrets begin with."""
         return f"alertmanager-{self.key.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is left out and why: `path` is the field, such as spec.receivers[0].slackConfigs[0].apiURL."""
-
-    path: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from davit.model import Key, Manifest
+from davit.monitoring.faults import Fault
 
 from davit_alertmanager.edition import Edition
-from davit_alertmanager.model import Fault, Instance
+from davit_alertmanager.model import Instance
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from davit.errors import Blocked, Invalid, Problem, Transient
 from davit.model import Kind, Manifest
 from davit.monitoring.assets import Assets, MissingAsset, Ref
 from davit.monitoring.emit import text
+from davit.monitoring.faults import Fault
 from davit.monitoring.unknown import unknown_fields
 from davit.webhook.registration import Endpoint
 from davit.webhook.review import reviewer, unknown
@@ -27,7 +28,7 @@ from davit_prometheus.config import jobs, rules
 from davit_prometheus.config.server import render_server
 from davit_prometheus.inventory import Memory
 from davit_prometheus.judge import Judge
-from davit_prometheus.model import Fault, Instance
+from davit_prometheus.model import Instance
 from davit_prometheus.parts import MODELS
 
 PROMQL = (

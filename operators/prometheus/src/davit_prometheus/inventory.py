@@ -13,6 +13,7 @@ from davit.cache import Cache
 from davit.kube.kinds import CONFIG_MAP, NAMESPACE, SECRET
 from davit.model import Key, Kind, Manifest
 from davit.monitoring.assets import Ref
+from davit.monitoring.faults import Fault
 from davit.monitoring.refusals import Refusals
 from davit.monitoring.salt import fresh
 from davit.monitoring.sources import Source
@@ -24,7 +25,7 @@ from davit_prometheus.api.rules import PROMETHEUS_RULE
 from davit_prometheus.api.scrapeconfig import SCRAPE_CONFIG
 from davit_prometheus.assembly import Block, Configuration, RuleMap
 from davit_prometheus.choice import chosen
-from davit_prometheus.model import Fault, Instance, Json, Pool, Rendered
+from davit_prometheus.model import Instance, Json, Pool, Rendered
 
 SCRAPED = (SERVICE_MONITOR, POD_MONITOR, PROBE, SCRAPE_CONFIG)
 """The kinds whose objects become jobs, in the order of their jobs."""

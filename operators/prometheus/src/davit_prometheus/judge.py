@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from davit.monitoring.emit import text
+from davit.monitoring.faults import Fault
 from davit.monitoring.proof import culprits, discreet
 
 from davit_prometheus.assembly import Block, digest_of
 from davit_prometheus.inventory import Memory
-from davit_prometheus.model import Fault, Json, Scope
+from davit_prometheus.model import Json, Scope
 
 STDIN = "/dev/stdin"
 IDLE = ("promtool", "check", "rules", STDIN)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from davit.model import Key
+from davit.monitoring.faults import Fault
 
 if TYPE_CHECKING:
     from davit.monitoring.types import LabelSelector
@@ -179,17 +180,6 @@ class Job:
 
     name: str
     config: Json
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is left out and why: `path` is the field, such as spec.endpoints[1].tlsConfig.ca, `message` holds the remedy."""
-
-    path: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from davit.kube.kinds import (
 )
 from davit.model import Key, Kind, Manifest
 from davit.monitoring.assets import Assets, Ref
+from davit.monitoring.faults import Fault
 from davit.monitoring.prover import NotReady, Unanswered
 from davit.monitoring.rollout import guards, with_dropped
 from davit.monitoring.salt import salt_of
@@ -55,7 +56,7 @@ from davit_prometheus.manifests import (
     governing_service_name,
     selector,
 )
-from davit_prometheus.model import Fault, Instance, Pool, Scope, Top
+from davit_prometheus.model import Instance, Pool, Scope, Top
 from davit_prometheus.parts import counts, homes, part, part_references, quarantined, report, rule_file, total, with_rule_files
 from davit_prometheus.published import Edition, published
 from davit_prometheus.snapshot import Pod, Snapshot

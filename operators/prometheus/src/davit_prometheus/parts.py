@@ -10,6 +10,7 @@ from typing import Any
 from davit.model import Kind, Manifest
 from davit.monitoring.assets import Assets, Ref
 from davit.monitoring.emit import INDENT, text
+from davit.monitoring.faults import Fault
 from davit.monitoring.unknown import unknown_fields
 from pydantic import BaseModel
 
@@ -20,7 +21,7 @@ from davit_prometheus.assembly import BUCKET_LIMIT, LIVE, RULES_LIMIT, block, di
 from davit_prometheus.config import jobs, rules
 from davit_prometheus.inventory import ObjectId, Part, Report
 from davit_prometheus.judge import Proved
-from davit_prometheus.model import Fault, Instance, Json, Pool
+from davit_prometheus.model import Instance, Json, Pool
 
 ENDPOINTS = {"ServiceMonitor": "spec.endpoints[{}]", "PodMonitor": "spec.podMetricsEndpoints[{}]"}
 """Where the job with a number at the end of its name comes from; other kinds have one job, of their spec."""

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from davit.model import Manifest
+from davit.monitoring.faults import Fault
 
 from davit_prometheus.assembly import Configuration, RuleMap
 from davit_prometheus.inventory import Live
-from davit_prometheus.model import Fault, Instance
+from davit_prometheus.model import Instance
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ from typing import Any
 
 from davit.errors import Blocked, Invalid
 from davit.model import Manifest, Outcome
+from davit.monitoring.faults import Fault
 from davit.monitoring.rollout import counts, listed, why_not_running
 from davit.status import Condition, merge, timestamp
 
 from davit_prometheus.manifests import selector
-from davit_prometheus.model import Fault, Instance
+from davit_prometheus.model import Instance
 from davit_prometheus.plan import Detail
 from davit_prometheus.snapshot import Pod, Snapshot
 

@@ -9,6 +9,7 @@ from typing import Any
 from davit.errors import Invalid, Problem
 from davit.model import Manifest
 from davit.monitoring.assets import Assets
+from davit.monitoring.faults import Fault
 from davit.monitoring.http import Context
 
 from davit_alertmanager.config.client import SUPPORT
@@ -16,7 +17,7 @@ from davit_alertmanager.config.contribution import Builder
 from davit_alertmanager.config.globals import global_section
 from davit_alertmanager.config.raw import read
 from davit_alertmanager.config.receivers.table import Receiver
-from davit_alertmanager.model import CONFIG_FILE, TLS_ASSETS, Base, Facts, Fault, Foundation, Json, Raw, Scope
+from davit_alertmanager.model import CONFIG_FILE, TLS_ASSETS, Base, Facts, Foundation, Json, Raw, Scope
 
 _ORDER = ("global", "route", "inhibit_rules", "receivers", "mute_time_intervals", "time_intervals", "templates")
 _ROOT_WITHOUT = ("continue", "matchers", "mute_time_intervals", "active_time_intervals")

@@ -15,6 +15,7 @@ from typing import Any
 from davit.model import Key, Manifest
 from davit.monitoring import emit
 from davit.monitoring.assets import Assets, Ref, references
+from davit.monitoring.faults import Fault
 from davit.monitoring.http import Context, Unusable
 from davit.monitoring.pods import without_nulls
 from davit.monitoring.unknown import unknown_fields
@@ -30,7 +31,7 @@ from davit_alertmanager.config.matchers import of_namespace
 from davit_alertmanager.config.parsing import entries, parse
 from davit_alertmanager.config.receivers.table import KINDS, Receiver, Writing
 from davit_alertmanager.config.routes import Named, Tree
-from davit_alertmanager.model import TLS_ASSETS, Contribution, Facts, Fault, Json, Scope, Sections
+from davit_alertmanager.model import TLS_ASSETS, Contribution, Facts, Json, Scope, Sections
 
 INTERVALS = ("muteTimeIntervals", "timeIntervals")
 """v1alpha1's spelling and v1beta1's: either version may hold either."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from davit.monitoring.faults import Fault
 from davit.monitoring.http import Context, Unusable
 from davit.monitoring.types import SecretKeySelector
 
@@ -15,7 +16,7 @@ from davit_alertmanager.api.v1 import GlobalConfig, GlobalSMTP, GlobalURL
 from davit_alertmanager.config.client import client, tls
 from davit_alertmanager.config.durations import canonical
 from davit_alertmanager.config.urls import check_url
-from davit_alertmanager.model import Fault, Json
+from davit_alertmanager.model import Json
 
 PATH = "spec.alertmanagerConfiguration.global"
 

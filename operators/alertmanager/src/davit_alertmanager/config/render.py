@@ -14,10 +14,11 @@ from types import MappingProxyType
 from davit.model import Key, Manifest
 from davit.monitoring import emit
 from davit.monitoring.assets import Assets, Ref, either, references
+from davit.monitoring.faults import Fault
 
 from davit_alertmanager.config.base import foundation
 from davit_alertmanager.config.contribution import contribute, key, refers_to
-from davit_alertmanager.model import Base, Contribution, Fault, Foundation, Instance, Json, Object, Raw, Rendered, Scope
+from davit_alertmanager.model import Base, Contribution, Foundation, Instance, Json, Object, Raw, Rendered, Scope
 
 _ENVIRONMENT = re.compile(r"\$\([A-Za-z_0-9]+\)")
 _NOTHING: Mapping[Key, Mapping[str, str]] = MappingProxyType({})

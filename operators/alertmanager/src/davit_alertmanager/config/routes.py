@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from davit.monitoring.faults import Fault
 from davit.monitoring.http import Unusable
 from davit.monitoring.types import Items
 from davit.monitoring.units import parse_duration
@@ -33,7 +34,7 @@ from davit_alertmanager.api.parts import Matcher
 from davit_alertmanager.api.v1alpha1 import Route
 from davit_alertmanager.config.matchers import check_labels, matchers
 from davit_alertmanager.config.parsing import entries, parse
-from davit_alertmanager.model import Fault, Json, Scope
+from davit_alertmanager.model import Json, Scope
 
 _ALL = "..."
 _INTERVALS = (("muteTimeIntervals", "mute_time_intervals"), ("activeTimeIntervals", "active_time_intervals"))

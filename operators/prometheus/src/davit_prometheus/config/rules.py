@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from davit.model import Manifest
+from davit.monitoring.faults import Fault
 from davit.monitoring.http import Unusable
 from davit.monitoring.promql import confine
 from davit.monitoring.units import parse_duration
@@ -21,7 +22,7 @@ from pydantic import ValidationError
 from davit_prometheus.api.rules import Rule, RuleGroup
 from davit_prometheus.config.relabeling import Names, names_of, valid_label
 from davit_prometheus.config.scrape import faults
-from davit_prometheus.model import Fault, Json, Rendered, Scope
+from davit_prometheus.model import Json, Rendered, Scope
 
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _NAME = "__name__"

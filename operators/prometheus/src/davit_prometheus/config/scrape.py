@@ -14,6 +14,7 @@ from davit.errors import Problem
 from davit.model import Manifest
 from davit.monitoring import http
 from davit.monitoring.assets import Assets, Ref, references
+from davit.monitoring.faults import Fault
 from davit.monitoring.http import Context, Unusable
 from davit.monitoring.parse import problems
 from davit.monitoring.types import (
@@ -32,7 +33,7 @@ from davit_prometheus.api.parts import ScrapeClass
 from davit_prometheus.config import limits, relabeling
 from davit_prometheus.config.kubernetes_sd import api_server_references, role_selectors
 from davit_prometheus.config.selecting import check_selector
-from davit_prometheus.model import TLS_ASSETS, Fault, Job, Json, Rendered, Scope
+from davit_prometheus.model import TLS_ASSETS, Job, Json, Rendered, Scope
 
 _PROMETHEUS_DEFAULT = 60_000
 """Milliseconds; what Prometheus takes a global interval of 0 for."""

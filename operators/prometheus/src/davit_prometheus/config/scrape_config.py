@@ -14,6 +14,7 @@ from davit.model import Manifest
 from davit.monitoring import assets as stored
 from davit.monitoring import http
 from davit.monitoring.assets import Assets, Ref
+from davit.monitoring.faults import Fault
 from davit.monitoring.http import Unusable
 from davit.monitoring.types import HTTPLogin
 from pydantic import ValidationError
@@ -23,7 +24,7 @@ from davit_prometheus.config import limits, relabeling, scrape, sharding
 from davit_prometheus.config.discovery.registry import DISCOVERIES
 from davit_prometheus.config.discovery.table import Discovery
 from davit_prometheus.config.scrape import Work
-from davit_prometheus.model import Fault, Job, Json, Rendered, Scope
+from davit_prometheus.model import Job, Json, Rendered, Scope
 
 _LISTS = frozenset(discovery.field for discovery in DISCOVERIES)
 _ESCAPING = {"AllowUTF8": "allow-utf-8", "Underscores": "underscores", "Dots": "dots", "Values": "values"}

@@ -9,12 +9,13 @@ from typing import TypeVar
 
 from davit.kube.quantity import parse_quantity
 from davit.monitoring.assets import Assets
+from davit.monitoring.faults import Fault
 from davit.monitoring.http import Context, Unusable
 from davit.monitoring.types import RelabelConfig
 from davit.monitoring.versions import Gate
 
 from davit_prometheus.config import relabeling
-from davit_prometheus.model import TLS_ASSETS, Fault, Json, Scope
+from davit_prometheus.model import TLS_ASSETS, Json, Scope
 
 T = TypeVar("T")
 _NANO = Decimal("1e-9")

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from davit.monitoring.faults import Fault
 from davit.monitoring.http import Context, Unusable
 
 from davit_alertmanager.api import receivers as api
 from davit_alertmanager.config.parsing import entries, parse
 from davit_alertmanager.config.receivers import chat, paging, plain
 from davit_alertmanager.config.receivers.writer import Writer
-from davit_alertmanager.model import Facts, Fault, Json
+from davit_alertmanager.model import Facts, Json
 
 
 @dataclass(frozen=True, slots=True)
