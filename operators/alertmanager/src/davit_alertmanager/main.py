@@ -10,13 +10,12 @@ from typing import NoReturn
 from davit.errors import Fatal, Invalid
 from davit.kube.crds import packaged
 from davit.kube.schemas import Schemas
-from davit.model import Key, Manifest
+from davit.model import Manifest
 from davit.monitoring.prover import Prover
 from davit.monitoring.selection import matches, parse_selector
 from davit.monitoring.sources import Sources
 from davit.reconcile import Reconciler
 from davit.runtime import Controller, Host, Runtime, run
-from davit.webhook.registration import Address
 from davit.webhook.serving import Admission as Serving
 from davit.webhook.serving import serving
 
@@ -68,24 +67,13 @@ async def controllers(host: Host) -> AsyncIterator[Sequence[Controller]]:
         passes = Passes(reconciler, inventory, host.wake, prover.retire)
         configs = ConfigPasses(host.client, inventory, host.holds_lease, schemas.fit)
         if host.settings.admission_service:
-            await stack.enter_async_context(serving(host.client, _admission(host), endpoints(ours), host.holds_lease))
+            await stack.enter_async_context(
+                serving(host.client, Serving.of(OPERATOR, host.settings, host.home), endpoints(ours), host.holds_lease)
+            )
         yield (
             Controller(ALERTMANAGER, passes, watches(inventory), required=False, cache=inventory.cache),
             Controller(ALERTMANAGER_CONFIG, configs, required=False, cache=inventory.cache),
         )
-
-
-def _admission(host: Host) -> Serving:
-    settings = host.settings
-    return Serving(
-        OPERATOR,
-        settings.admission_configuration,
-        Key(host.home, settings.admission_secret),
-        Address.service(settings.admission_service, host.home),
-        port=settings.admission_port,
-        owner=settings.admission_owner,
-        namespaces=settings.namespaces,
-    )
 
 
 def main() -> NoReturn:

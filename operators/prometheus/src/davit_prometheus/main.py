@@ -10,13 +10,12 @@ from typing import NoReturn
 from davit.errors import Fatal, Invalid
 from davit.kube.crds import packaged
 from davit.kube.schemas import Schemas
-from davit.model import Key, Kind, Manifest
+from davit.model import Kind, Manifest
 from davit.monitoring.prover import Prover
 from davit.monitoring.selection import matches, parse_selector
 from davit.monitoring.sources import Sources
 from davit.reconcile import Reconciler
 from davit.runtime import Controller, Host, Runtime, run
-from davit.webhook.registration import Address
 from davit.webhook.serving import Admission as Serving
 from davit.webhook.serving import serving
 
@@ -63,7 +62,12 @@ async def controllers(host: Host) -> AsyncIterator[Sequence[Controller]]:
         actor = Actor(host.client, prometheus, observer)
         if host.settings.admission_service:
             await stack.enter_async_context(
-                serving(host.client, _admission(host), Admission(judge, ours).endpoints(), host.holds_lease)
+                serving(
+                    host.client,
+                    Serving.of(OPERATOR, host.settings, host.home),
+                    Admission(judge, ours).endpoints(),
+                    host.holds_lease,
+                )
             )
 
         async def retire(images: Collection[str]) -> None:
@@ -80,19 +84,6 @@ async def controllers(host: Host) -> AsyncIterator[Sequence[Controller]]:
             return Controller(kind, passes, required=False, cache=inventory.cache)
 
         yield (*map(main_controller, MAINS), *map(monitor_controller, MONITORS))
-
-
-def _admission(host: Host) -> Serving:
-    settings = host.settings
-    return Serving(
-        OPERATOR,
-        settings.admission_configuration,
-        Key(host.home, settings.admission_secret),
-        Address.service(settings.admission_service, host.home),
-        port=settings.admission_port,
-        owner=settings.admission_owner,
-        namespaces=settings.namespaces,
-    )
 
 
 def main() -> NoReturn:

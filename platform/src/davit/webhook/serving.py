@@ -22,6 +22,7 @@ from davit.errors import Blocked, Transient
 from davit.kube.client import Client
 from davit.metrics import REGISTRY
 from davit.model import Key
+from davit.settings import Settings
 from davit.webhook.registration import Address, Endpoint, Registrar, Registration, owner
 from davit.webhook.server import Server, frames
 from davit.webhook.store import Store
@@ -62,6 +63,19 @@ class Admission:
     owner: str = ""
     namespaces: tuple[str, ...] | None = None
     selector: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, operator: str, settings: Settings, home: str) -> Admission:
+        """Of a process whose own namespace is `home`."""
+        return cls(
+            operator,
+            settings.admission_configuration,
+            Key(home, settings.admission_secret),
+            Address.service(settings.admission_service, home),
+            port=settings.admission_port,
+            owner=settings.admission_owner,
+            namespaces=settings.namespaces,
+        )
 
     def registration(self, endpoints: tuple[Endpoint, ...]) -> Registration:
         """What the API server is told of this table."""
