@@ -156,8 +156,8 @@ class Cluster:
         operator = AlertmanagerOperator(self.observer, actor, self.inventory)
         reconciler = Reconciler(operator, self.client, clock=lambda: self.now, fit=_fit)
         self.retired: list[frozenset[str]] = []
-        self.passes = Passes(reconciler, self.inventory, lambda *one: self.woken.append(one), self._retire)
-        self.configs = ConfigPasses(self.client, self.inventory, lambda: True, _fit, lambda: self.now)
+        self.passes = Passes(reconciler, ALERTMANAGER, self.inventory, lambda *one: self.woken.append(one), self._retire)
+        self.configs = ConfigPasses(ALERTMANAGER_CONFIG, self.client, self.inventory, lambda: True, _fit, lambda: self.now)
 
     async def _retire(self, images: Any) -> None:
         self.retired.append(frozenset(images))
@@ -241,7 +241,7 @@ class Cluster:
 
     @property
     def memory(self) -> Memory:
-        return self.inventory.memory(MAIN)
+        return self.inventory.memory(ALERTMANAGER, MAIN)
 
     def resource(self) -> Manifest:
         return self.client.objects[ALERTMANAGER, MAIN]

@@ -73,7 +73,7 @@ async def test_a_rotated_secret_is_live_after_one_pass() -> None:
     await cluster.settle()
     assert "example.com/one" in cluster.process().text
     rotated = cluster.put(secret("hook", url="https://example.com/two"))
-    assert list(cluster.inventory.of_source(SECRET, rotated)) == [MAIN]
+    assert list(cluster.inventory.of_source(ALERTMANAGER, SECRET, rotated)) == [MAIN]
     await cluster.run()
     assert "example.com/two" in cluster.process().text
 
@@ -146,7 +146,7 @@ async def test_new_selectors_take_others_and_tell_them_all() -> None:
 
 
 async def test_who_is_nearest_of_those_that_do_not_take_it_is_told_first() -> None:
-    refusals = {Key(namespace, "main"): "no" for namespace in ("a", "b", "c", "shop", "z")}
+    refusals = {(ALERTMANAGER, Key(namespace, "main")): "no" for namespace in ("a", "b", "c", "shop", "z")}
     found = binding_status(config(**team()), [], refusals, now=0.0)
     assert found["selection"][:2] == ["Alertmanager shop/main: no", "Alertmanager a/main: no"]
     assert found["conditions"][0]["message"].startswith("Alertmanager shop/main: no;")
@@ -176,7 +176,7 @@ async def test_a_deleted_alertmanager_is_forgotten_and_its_configs_are_told() ->
     cluster.client.remove(ALERTMANAGER, MAIN)
     cluster.woken.clear()
     assert await cluster.run() is None
-    assert MAIN not in cluster.inventory.memories
+    assert (ALERTMANAGER, MAIN) not in cluster.inventory.memories
     assert (ALERTMANAGER_CONFIG, Key("shop", "team")) in cluster.woken
     assert cluster.config_status()["conditions"][0]["message"] == "there is no Alertmanager that could select it"
     assert [one.verb for one in cluster.writes()] == ["apply/status"]

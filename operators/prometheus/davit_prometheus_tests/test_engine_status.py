@@ -7,18 +7,20 @@ import pytest
 from davit.errors import Blocked, Invalid, Problem, Transient
 from davit.kube.kinds import POD, SERVICE
 from davit.model import Key, Manifest, Outcome
+from davit.monitoring.bindings import LISTED, ObjectId, Report
 from davit.monitoring.faults import Fault
+from davit.monitoring.passes import PATIENCE, SOON, UNKNOWN
 from davit.status import verdict
 from davit.testing.fake_client import FakeClient
 from davit_prometheus.api.monitors import POD_MONITOR, SERVICE_MONITOR
-from davit_prometheus.api.prometheus import PROMETHEUS
+from davit_prometheus.api.prometheus import PROMETHEUS, PROMETHEUS_AGENT
 from davit_prometheus.assembly import Configuration
 from davit_prometheus.bindings import Use, binding_status
-from davit_prometheus.inventory import Inventory, Live, Report
+from davit_prometheus.inventory import Inventory, Live
 from davit_prometheus.model import Pool
-from davit_prometheus.monitors import PATIENCE, SOON, UNKNOWN, MonitorPasses
+from davit_prometheus.monitors import MonitorPasses
 from davit_prometheus.snapshot import Pod, Snapshot
-from davit_prometheus.status import LISTED, status
+from davit_prometheus.status import status
 
 from davit_prometheus_tests.engine_world import SHOP, condition, monitor, prometheus
 from davit_prometheus_tests.manifests_made import instance
@@ -128,7 +130,7 @@ def test_why_a_pod_does_not_run_is_told() -> None:
 # Monitors
 
 
-def bound(uses: Sequence[Use], refusals: dict[str, str] | None = None, hint: str = "", old: Json | None = None) -> Manifest:
+def bound(uses: Sequence[Use], refusals: dict[ObjectId, str] | None = None, hint: str = "", old: Json | None = None) -> Manifest:
     resource = monitor(generation=4) | ({"status": old} if old else {})
     return {**resource, "status": binding_status(resource, uses, refusals or {}, hint=hint, scraped=True, now=NOW)}
 
@@ -139,7 +141,7 @@ def use(report: Report | None, pools: dict[str, Pool] | None = None) -> Use:
 
 GOOD = Report(4, ("job",))
 BAD = Report(4, (), (Fault("spec.endpoints[0]", "bad"),))
-PARTLY = Report(4, ("job",), (Fault("spec.endpoints[1]", "bad"),), ("ignored",), ("unknown",))
+PARTLY = Report(4, ("job",), (Fault("spec.endpoints[1]", "bad"),), ("ignored", "unknown"))
 
 
 @pytest.mark.parametrize(
@@ -175,14 +177,14 @@ def test_targets_are_kept_until_a_process_tells_again() -> None:
 
 
 def test_who_does_not_take_it_is_told_only_while_nobody_does() -> None:
-    refusals = {"Prometheus shop/main": "spec.serviceMonitorSelector does not match"}
+    refusals: dict[ObjectId, str] = {(PROMETHEUS, MAIN): "spec.serviceMonitorSelector does not match"}
     assert bound([], refusals)["status"]["selection"] == ["Prometheus shop/main: spec.serviceMonitorSelector does not match"]
     assert "selection" not in bound([use(GOOD)], refusals)["status"]
 
 
 def test_who_is_nearest_of_those_that_do_not_take_it_is_told_first() -> None:
-    others = {f"Prometheus {namespace}/main": "no" for namespace in ("a", "b", "c", "shop-2", "z")}
-    found = bound([], {**others, "Prometheus shop/main": "why", "PrometheusAgent shop/edge": "so"})["status"]
+    others = {(PROMETHEUS, Key(namespace, "main")): "no" for namespace in ("a", "b", "c", "shop-2", "z")}
+    found = bound([], {**others, (PROMETHEUS, MAIN): "why", (PROMETHEUS_AGENT, Key(SHOP, "edge")): "so"})["status"]
     assert found["selection"][:3] == ["Prometheus shop/main: why", "PrometheusAgent shop/edge: so", "Prometheus a/main: no"]
     assert found["conditions"][0]["message"].startswith("Prometheus shop/main: why; PrometheusAgent shop/edge: so;")
 

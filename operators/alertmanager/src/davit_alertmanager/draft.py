@@ -12,12 +12,12 @@ from davit.kube.client import Client
 from davit.kube.kinds import SECRET
 from davit.model import Key, Manifest
 from davit.monitoring.assets import Assets, Ref, either
+from davit.monitoring.bindings import ObjectId, Report
 from davit.monitoring.faults import Fault
 from davit.monitoring.prover import NotReady, Unanswered
 from davit.monitoring.sources import Sources, content, source
 
 from davit_alertmanager.api.v1alpha1 import ALERTMANAGER_CONFIG
-from davit_alertmanager.bindings import Report
 from davit_alertmanager.config import base_references, config_references, template_faults
 from davit_alertmanager.inventory import Inventory, Memory, Origin
 from davit_alertmanager.judge import OBJECT, BadBase, Judge, Proved, Question
@@ -38,7 +38,7 @@ class Draft:
     unchecked: str = ""
     soon: bool = False
     faults: tuple[Fault, ...] = ()
-    reports: Mapping[Key, Report] = field(default_factory=dict)
+    reports: Mapping[ObjectId, Report] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Drafter:
     async def draft(self, memory: Memory, instance: Instance, *, there: bool) -> Draft:
         """`there`: whether a configuration is published already."""
         configs = dict(self.inventory.selected(instance))
-        memory.chosen = frozenset(configs)
+        memory.chosen = frozenset((ALERTMANAGER_CONFIG, key) for key in configs)
         origin, base, nobody = await self._origin(memory, instance)
         fallback = memory.origin or (None if there else Origin(NOBODY))
         if (chosen := origin or fallback) is None:
@@ -169,14 +169,16 @@ def _told(manifest: Manifest) -> tuple[Any, ...]:
 
 def _reports(
     memory: Memory, instance: Instance, configs: Mapping[Key, Manifest], origin: Origin | None, draft: Draft
-) -> dict[Key, Report]:
+) -> dict[ObjectId, Report]:
     """What became of each AlertmanagerConfig, the one that is the base among them."""
     found = {}
     for key, part in memory.parts.items():
         one, generation = part.contribution, configs[key]["metadata"].get("generation") or 0
-        found[key] = Report(generation, one.receivers, one.faults, one.ignored)
+        found[ALERTMANAGER_CONFIG, key] = Report(generation, one.receivers, one.faults, one.ignored)
     if origin is not None and isinstance(origin.base, Object):
-        found[Key(instance.key.namespace, instance.configuration)] = _base_report(origin.base.manifest, draft)
+        found[ALERTMANAGER_CONFIG, Key(instance.key.namespace, instance.configuration)] = _base_report(
+            origin.base.manifest, draft
+        )
     return found
 
 

@@ -7,12 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NoReturn
 
-from davit.errors import Fatal, Invalid
 from davit.kube.crds import packaged
 from davit.kube.schemas import Schemas
-from davit.model import Manifest
+from davit.monitoring.inventory import ours
 from davit.monitoring.prover import Prover
-from davit.monitoring.selection import matches, parse_selector
 from davit.monitoring.sources import Sources
 from davit.reconcile import Reconciler
 from davit.runtime import Controller, Host, Runtime, run
@@ -44,16 +42,8 @@ async def controllers(host: Host) -> AsyncIterator[Sequence[Controller]]:
     Deployment, with which its provers go; DAVIT_ALERTMANAGER_REPOSITORY: where images come from. Raises `Fatal` for a selector
     that is none.
     """
-    try:
-        selector = parse_selector(os.environ.get("DAVIT_INSTANCE_SELECTOR", ""))
-    except Invalid as error:
-        raise Fatal(f"DAVIT_INSTANCE_SELECTOR: {error}") from error
-
-    def ours(resource: Manifest) -> bool:
-        return matches(selector, resource["metadata"].get("labels") or {})
-
     repository = os.environ.get("DAVIT_ALERTMANAGER_REPOSITORY") or REPOSITORY
-    inventory = Inventory(namespaced=host.settings.namespaces is not None, ours=ours)
+    inventory = Inventory(namespaced=host.settings.namespaces is not None, ours=ours(os.environ))
     schemas = Schemas(host.client)
     prover = Prover(host.client, OPERATOR, host.home, os.environ.get("DAVIT_DEPLOYMENT", ""), IDLE)
     judge = Judge(prover)
@@ -64,11 +54,11 @@ async def controllers(host: Host) -> AsyncIterator[Sequence[Controller]]:
         observer = Observer(host.client, alertmanager, inventory, drafter)
         operator = AlertmanagerOperator(observer, Actor(host.client, alertmanager, observer), inventory, repository)
         reconciler = Reconciler(operator, host.client, host.holds_lease, fit=schemas.fit)
-        passes = Passes(reconciler, inventory, host.wake, prover.retire)
-        configs = ConfigPasses(host.client, inventory, host.holds_lease, schemas.fit)
+        passes = Passes(reconciler, ALERTMANAGER, inventory, host.wake, prover.retire)
+        configs = ConfigPasses(ALERTMANAGER_CONFIG, host.client, inventory, host.holds_lease, schemas.fit)
         if host.settings.admission_service:
             await stack.enter_async_context(
-                serving(host.client, Serving.of(OPERATOR, host.settings, host.home), endpoints(ours), host.holds_lease)
+                serving(host.client, Serving.of(OPERATOR, host.settings, host.home), endpoints(inventory.ours), host.holds_lease)
             )
         yield (
             Controller(ALERTMANAGER, passes, watches(inventory), required=False, cache=inventory.cache),

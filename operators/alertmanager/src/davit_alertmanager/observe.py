@@ -24,6 +24,7 @@ from davit.monitoring.rollout import guards, with_dropped
 from davit.monitoring.salt import salt_of
 from davit.monitoring.sharing import Sharers
 
+from davit_alertmanager.api.v1 import ALERTMANAGER
 from davit_alertmanager.client import AlertmanagerClient, AlertmanagerError
 from davit_alertmanager.draft import Draft, Drafter
 from davit_alertmanager.edition import LIMIT, Edition, edition, marked_text, published
@@ -59,7 +60,7 @@ class Observer:
     async def observe(self, instance: Instance, resource: Manifest) -> Snapshot:
         """See `Snapshot`."""
         await self.inventory.cache.filled()
-        memory = self.inventory.memory(instance.key)
+        memory = self.inventory.memory(ALERTMANAGER, instance.key)
         memory.instance = instance
         (found, strangers), pods, volumes = await asyncio.gather(
             self._children(instance, resource),
@@ -86,7 +87,7 @@ class Observer:
 
     def _sharers(self, namespace: str) -> Iterator[Instance]:
         """All of the namespace, also those that this process has not looked at yet."""
-        every = sorted(self.inventory.mains(), key=lambda one: one[0])
+        every = sorted(self.inventory.mains(ALERTMANAGER), key=lambda one: one[0])
         self.sharers.keep({resource["metadata"]["uid"] for _, resource in every})
         for key, resource in every:
             if key.namespace == namespace and (found := self.sharers.of(resource)) is not None:
@@ -162,7 +163,7 @@ class Observer:
             nobody=draft.nobody,
             faults=(*draft.faults, *(proved.faults if proved else ())),
             ignored=proved.ignored if proved else (),
-            quarantined={key: one.faults for key, one in memory.reports.items() if one.faults and key in memory.parts},
+            quarantined={key: one.faults for (_, key), one in memory.reports.items() if one.faults and key in memory.parts},
             selected=len(memory.parts),
             held=held,
             unchecked=unchecked,

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from davit.kube.kinds import NETWORK_POLICY, POD_DISRUPTION_BUDGET, SECRET, SERVICE, STATEFUL_SET
 from davit.model import Action, Manifest, Notice, Plan
+from davit.monitoring.faults import describe
 from davit.monitoring.rollout import Orphan, growth, unchangeable
 from davit.monitoring.sharing import services
 
-from davit_alertmanager.bindings import describe
 from davit_alertmanager.commands import MakeLive
 from davit_alertmanager.manifests import clustered, secrets
 from davit_alertmanager.manifests.cluster_tls import cluster_tls_config_secret

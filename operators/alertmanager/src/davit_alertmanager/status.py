@@ -7,10 +7,10 @@ from typing import Any
 
 from davit.errors import Blocked, Invalid
 from davit.model import Manifest, Outcome
+from davit.monitoring.bindings import LISTED
 from davit.monitoring.rollout import counts, listed, why_not_running
 from davit.status import Condition, merge, timestamp
 
-from davit_alertmanager.bindings import LISTED
 from davit_alertmanager.manifests import clustered, selector
 from davit_alertmanager.model import Instance
 from davit_alertmanager.plan import lonely

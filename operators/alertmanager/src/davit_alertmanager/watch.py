@@ -29,7 +29,7 @@ class Concerns(Protocol):
     def of_namespace(self, manifest: Manifest) -> Iterable[Key]:
         """Whom a namespace concerns."""
 
-    def of_source(self, kind: Kind, manifest: Manifest) -> Iterable[Key]:
+    def of_source(self, main: Kind, kind: Kind, manifest: Manifest) -> Iterable[Key]:
         """Whom a Secret or ConfigMap concerns."""
 
 
@@ -55,4 +55,4 @@ def _child(manifest: Manifest) -> Iterable[Key]:
 
 def _of_source(inventory: Concerns, kind: Kind) -> Callable[[Manifest], Iterable[Key]]:
     """Whoever reads it, and whose child it is."""
-    return lambda manifest: {*inventory.of_source(kind, manifest), *_child(manifest)}
+    return lambda manifest: {*inventory.of_source(ALERTMANAGER, kind, manifest), *_child(manifest)}

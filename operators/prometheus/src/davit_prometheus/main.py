@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NoReturn
 
-from davit.errors import Fatal, Invalid
 from davit.kube.crds import packaged
 from davit.kube.schemas import Schemas
-from davit.model import Kind, Manifest
+from davit.model import Kind
+from davit.monitoring.inventory import ours
 from davit.monitoring.prover import Prover
-from davit.monitoring.selection import matches, parse_selector
 from davit.monitoring.sources import Sources
 from davit.reconcile import Reconciler
 from davit.runtime import Controller, Host, Runtime, run
@@ -41,17 +40,9 @@ async def controllers(host: Host) -> AsyncIterator[Sequence[Controller]]:
     operator's own Deployment, with which its provers go; DAVIT_PROMETHEUS_REPOSITORY, DAVIT_THANOS_REPOSITORY: where images
     come from. Raises `Fatal` for a selector that is none.
     """
-    try:
-        selector = parse_selector(os.environ.get("DAVIT_INSTANCE_SELECTOR", ""))
-    except Invalid as error:
-        raise Fatal(f"DAVIT_INSTANCE_SELECTOR: {error}") from error
-
-    def ours(resource: Manifest) -> bool:
-        return matches(selector, resource["metadata"].get("labels") or {})
-
     repository = os.environ.get("DAVIT_PROMETHEUS_REPOSITORY") or REPOSITORY
     thanos_repository = os.environ.get("DAVIT_THANOS_REPOSITORY") or THANOS_REPOSITORY
-    inventory = Inventory(namespaced=host.settings.namespaces is not None, ours=ours)
+    inventory = Inventory(namespaced=host.settings.namespaces is not None, ours=ours(os.environ))
     schemas = Schemas(host.client)
     prover = Prover(host.client, OPERATOR, host.home, os.environ.get("DAVIT_DEPLOYMENT", ""), IDLE)
     judge = Judge(prover)
@@ -65,7 +56,7 @@ async def controllers(host: Host) -> AsyncIterator[Sequence[Controller]]:
                 serving(
                     host.client,
                     Serving.of(OPERATOR, host.settings, host.home),
-                    Admission(judge, ours).endpoints(),
+                    Admission(judge, inventory.ours).endpoints(),
                     host.holds_lease,
                 )
             )

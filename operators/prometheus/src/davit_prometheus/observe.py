@@ -22,6 +22,7 @@ from davit.kube.kinds import (
 )
 from davit.model import Key, Kind, Manifest
 from davit.monitoring.assets import Assets, Ref
+from davit.monitoring.bindings import ObjectId
 from davit.monitoring.faults import Fault
 from davit.monitoring.prover import NotReady, Unanswered
 from davit.monitoring.rollout import guards, with_dropped
@@ -45,7 +46,7 @@ from davit_prometheus.assembly import (
 )
 from davit_prometheus.client import PrometheusClient, PrometheusError
 from davit_prometheus.config.server import references, render_server
-from davit_prometheus.inventory import MAINS, SCRAPED, Inventory, Live, Memory, ObjectId, Part
+from davit_prometheus.inventory import MAINS, SCRAPED, Inventory, Live, Memory, Part
 from davit_prometheus.judge import Judge, Proved
 from davit_prometheus.manifests import (
     CONFIG_KEY,

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from davit.errors import Blocked, DavitError, Transient
 from davit.model import Action, Key, Kind, Manifest, Outcome, Plan
-from davit.reconcile import Reconciler
+from davit.monitoring.bindings import ObjectId
+from davit.monitoring.passes import MainPasses, Told
 
 from davit_prometheus import metrics, plan, status, validate
 from davit_prometheus.actions import Actor
-from davit_prometheus.inventory import MONITORS, Inventory, Memory, ObjectId, Report
-from davit_prometheus.model import OPERATOR, Instance, Pool, Selection
+from davit_prometheus.inventory import MONITORS, Inventory, Memory
+from davit_prometheus.model import OPERATOR, Instance, Pool
 from davit_prometheus.observe import Observer
 from davit_prometheus.snapshot import Snapshot
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,111 +51,36 @@ class PrometheusOperator:
         return status.status(resource, outcome, now)
 
 
-async def _keep(images: Collection[str]) -> None:
-    """Keeps every prover."""
-
-
 @dataclass(frozen=True, slots=True)
-class Told:
-    """Everything about a Prometheus that the status of others depends on."""
+class Passes(MainPasses[Memory]):
+    """See `davit.monitoring.passes.MainPasses`."""
 
-    selections: tuple[str, Mapping[str, Selection]] | None = None
-    reports: Mapping[ObjectId, Report] = field(default_factory=dict)
-    pools: Mapping[str, Pool] | None = None
+    def told(self, memory: Memory) -> Told:
+        """See `MainPasses`; targets are by scrape pool."""
+        selections = None if memory.instance is None else (memory.instance.uid, memory.instance.selections)
+        return Told(selections, memory.reports, memory.pools)
 
-    def targets(self, one: ObjectId) -> list[Pool | None] | None:
-        """Those of an object's jobs; None where they are not known."""
-        report = self.reports.get(one)
-        return None if report is None or self.pools is None else [self.pools.get(job) for job in report.jobs]
+    def moved(self, one: ObjectId, before: Told, after: Told) -> bool:
+        """Whether the targets of an object's jobs are others."""
+        return before.targets is not after.targets and _targets(one, before) != _targets(one, after)
 
-
-@dataclass(frozen=True, slots=True)
-class Passes:
-    """One pass of a Prometheus, and word to whatever it selects when something became of it.
-
-    retire: ends the provers of all images but these.
-    """
-
-    reconciler: Reconciler[Instance, Snapshot]
-    kind: Kind
-    inventory: Inventory
-    wake: Callable[[Kind, Key], None]
-    retire: Callable[[Collection[str]], Awaitable[None]] = _keep
-
-    async def __call__(self, key: Key) -> float | None:
-        """See `davit.reconcile.Reconciler`."""
-        await self.inventory.cache.filled()
-        resource = self.inventory.cache.get(self.kind, key)
-        if resource is None or "deletionTimestamp" in resource["metadata"] or not self.inventory.ours(resource):
-            self._gone(key)
-            await self._retire()
-            return None
-        memory = self.inventory.memory(self.kind, key)
-        if memory.instance is not None and memory.instance.uid != resource["metadata"]["uid"]:
-            self._gone(key)
-            memory = self.inventory.memory(self.kind, key)
-        before = _told(memory)
-        try:
-            again = await self.reconciler(key)
-            memory.failures = 0
-            memory.looked = memory.looked or memory.unchecked_since is None
-            await self._retire()
-            return again
-        except DavitError:
-            memory.failures += 1
-            raise
-        finally:
-            self._measure(key, memory)
-            self._tell(before, _told(memory))
-
-    def _tell(self, before: Told, after: Told) -> None:
-        """New selectors concern everything, a new report or other targets the one object."""
-        if before.selections != after.selections:
-            for kind in MONITORS:
-                for key in self.inventory.cache.objects(kind):
-                    self.wake(kind, key)
-            return
-        moved = before.pools is not after.pools
-        for one in before.reports.keys() | after.reports.keys():
-            if before.reports.get(one) != after.reports.get(one) or (moved and before.targets(one) != after.targets(one)):
-                self.wake(*one)
-
-    def _gone(self, key: Key) -> None:
-        memory = self.inventory.memories.get((self.kind, key))
-        if memory is None:
-            return
-        self.inventory.forget(self.kind, key)
-        self._tell(_told(memory), Told())
-        if not any(one == key for _, one in self.inventory.memories):
-            # A Prometheus and an agent may have one name.
-            for gauge in (metrics.LIVE, metrics.REJECTED):
-                gauge.remove(key.namespace, key.name)
-            for kind in MONITORS:
-                metrics.SELECTED.remove(key.namespace, key.name, kind.kind)
-        # The governing Service is shared: it has to lose this owner.
-        for main, other in self.inventory.memories:
-            if main == self.kind and other.namespace == key.namespace:
-                self.wake(main, other)
-
-    async def _retire(self) -> None:
-        """Provers of images that no Prometheus has any more go; only once all of them were looked at."""
-        images = frozenset(memory.instance.image for memory in self.inventory.memories.values() if memory.instance)
-        if images == self.inventory.images or not self.inventory.complete():
-            return
-        try:
-            await self.retire(images)
-            self.inventory.images = images
-        except (Transient, Blocked) as error:
-            log.info("provers that are not needed any more are still there: %s", error)
-
-    def _measure(self, key: Key, memory: Memory) -> None:
+    def measure(self, key: Key, memory: Memory) -> None:
+        """See `MainPasses`."""
         counted = Counter(kind.kind for kind, _ in memory.reports)
         for kind in MONITORS:
             metrics.SELECTED.labels(key.namespace, key.name, kind.kind).set(counted[kind.kind])
         metrics.REJECTED.labels(key.namespace, key.name).set(sum(1 for one in memory.reports.values() if one.faults))
         metrics.LIVE.labels(key.namespace, key.name).set(1 if memory.is_live else 0)
 
+    def unmeasure(self, key: Key) -> None:
+        """See `MainPasses`."""
+        for gauge in (metrics.LIVE, metrics.REJECTED):
+            gauge.remove(key.namespace, key.name)
+        for kind in MONITORS:
+            metrics.SELECTED.remove(key.namespace, key.name, kind.kind)
 
-def _told(memory: Memory) -> Told:
-    selections = None if memory.instance is None else (memory.instance.uid, memory.instance.selections)
-    return Told(selections, memory.reports, memory.pools)
+
+def _targets(one: ObjectId, told: Told) -> list[Pool | None] | None:
+    """Those of an object's jobs; None where they are not known."""
+    report = told.reports.get(one)
+    return None if report is None or told.targets is None else [told.targets.get(job) for job in report.used]

@@ -9,6 +9,7 @@ from typing import Any
 
 from davit.model import Kind, Manifest
 from davit.monitoring.assets import Assets, Ref
+from davit.monitoring.bindings import ObjectId, Report
 from davit.monitoring.emit import INDENT, text
 from davit.monitoring.faults import Fault
 from davit.monitoring.unknown import unknown_fields
@@ -19,7 +20,7 @@ from davit_prometheus.api.rules import PROMETHEUS_RULE, PrometheusRuleSpec
 from davit_prometheus.api.scrapeconfig import SCRAPE_CONFIG, ScrapeConfigSpec
 from davit_prometheus.assembly import BUCKET_LIMIT, LIVE, RULES_LIMIT, block, digest_of
 from davit_prometheus.config import jobs, rules
-from davit_prometheus.inventory import ObjectId, Part, Report
+from davit_prometheus.inventory import Part
 from davit_prometheus.judge import Proved
 from davit_prometheus.model import Instance, Json, Pool
 
@@ -86,7 +87,8 @@ def report(one: ObjectId, part: Part, proved: Proved) -> Report:
     """What became of an object."""
     good = [block.name for block in part.blocks if block.digest not in proved.complaints]
     good += [str(group["name"]) for _, group, digest in part.groups if digest not in proved.complaints]
-    return Report(part.stamp[1] or 0, tuple(good), faults(one, part, proved), part.rendered.ignored, unheard(part.unknown))
+    ignored = (*part.rendered.ignored, *unheard(part.unknown))
+    return Report(part.stamp[1] or 0, tuple(good), faults(one, part, proved), ignored)
 
 
 def unheard(fields: Iterable[str]) -> tuple[str, ...]:

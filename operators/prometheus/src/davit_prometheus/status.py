@@ -7,7 +7,7 @@ from typing import Any
 
 from davit.errors import Blocked, Invalid
 from davit.model import Manifest, Outcome
-from davit.monitoring.faults import Fault
+from davit.monitoring.bindings import LISTED
 from davit.monitoring.rollout import counts, listed, why_not_running
 from davit.status import Condition, merge, timestamp
 
@@ -18,8 +18,6 @@ from davit_prometheus.snapshot import Pod, Snapshot
 
 Json = dict[str, Any]
 UNMANAGED = "no selector of monitors is set: the configuration Secret is its user's, and so are reloads after a change of it"
-LISTED = 50
-"""Entries of a list in status at most; the message says how many there are."""
 
 
 def status(resource: Manifest, outcome: Outcome[Instance, Snapshot], now: float) -> Json:
@@ -216,9 +214,3 @@ def outcome_detail(snapshot: Snapshot, instance: Instance) -> Detail:
 
 def _names(pods: Sequence[Pod]) -> str:
     return listed(pod.name for pod in pods)
-
-
-def describe(faults: Sequence[Fault]) -> str:
-    """Faults in one sentence, for conditions and events."""
-    more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
-    return "; ".join(str(fault) for fault in faults[:3]) + more
