@@ -11,7 +11,9 @@ from davit.errors import Blocked
 from davit.kube.client import Client
 from davit.kube.kinds import PERSISTENT_VOLUME_CLAIM
 from davit.model import Action, Key
+from davit.monitoring.conditions import REFUSED
 from davit.monitoring.live import Pace, Refused, make_live
+from davit.monitoring.processes import Pod
 from davit.monitoring.renewal import orphan
 from davit.monitoring.rollout import Expand, Orphan
 
@@ -21,8 +23,7 @@ from davit_alertmanager.commands import MakeLive
 from davit_alertmanager.inventory import Memory
 from davit_alertmanager.model import Instance
 from davit_alertmanager.observe import Observer
-from davit_alertmanager.snapshot import Live, Pod
-from davit_alertmanager.status import REFUSED
+from davit_alertmanager.snapshot import Live
 
 
 @dataclass(slots=True)

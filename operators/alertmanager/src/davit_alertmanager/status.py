@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from davit.errors import Blocked, Invalid
+from davit.errors import Blocked
 from davit.model import Manifest, Outcome
+from davit.monitoring import conditions
 from davit.monitoring.bindings import LISTED
+from davit.monitoring.conditions import REFUSED
 from davit.monitoring.rollout import counts, listed, why_not_running
 from davit.status import Condition, merge, timestamp
 
@@ -17,8 +19,6 @@ from davit_alertmanager.plan import lonely
 from davit_alertmanager.snapshot import Snapshot
 
 Json = dict[str, Any]
-REFUSED = "ReloadRefused"
-"""The reason when a process does not take what is written."""
 
 
 def status(resource: Manifest, outcome: Outcome[Instance, Snapshot], now: float) -> Json:
@@ -28,8 +28,8 @@ def status(resource: Manifest, outcome: Outcome[Instance, Snapshot], now: float)
     facts = {key: value for key, value in old.items() if key != "conditions"}
     if outcome.domain is not None and outcome.snapshot is not None:
         facts = _facts(outcome.domain, outcome.snapshot, old, now)
-    conditions = merge(old.get("conditions") or (), list(_conditions(outcome)), generation, now)
-    return {**facts, "observedGeneration": generation, "conditions": conditions}
+    found = merge(old.get("conditions") or (), list(_conditions(outcome)), generation, now)
+    return {**facts, "observedGeneration": generation, "conditions": found}
 
 
 def _facts(instance: Instance, snapshot: Snapshot, old: Json, now: float) -> Json:
@@ -89,20 +89,12 @@ def _quarantined(instance: Instance, snapshot: Snapshot) -> Iterator[Json]:
 
 def _conditions(outcome: Outcome[Instance, Snapshot]) -> Iterator[Condition]:
     instance, snapshot, error = outcome.domain, outcome.snapshot, outcome.error
-    match error:
-        case Invalid():
-            yield from _stalled("Invalid", str(error))
-        case Blocked() if error.reason != REFUSED:
-            yield from _stalled(error.reason, str(error))
-        case _ if instance is None or snapshot is None:
-            yield Condition("Ready", "Unknown", "NotObserved", str(error or "it was not looked at yet"))
-            yield Condition("Reconciling", "True", "NotObserved", str(error or "it was not looked at yet"))
-        case _ if instance.paused:
-            yield Condition("Ready", "Unknown", "Paused", "spec.paused is true: nothing is changed")
-        case _:
-            yield from _progress(instance, snapshot, error)
+    stands = conditions.standstill(outcome)
+    yield from stands
     if instance is not None and snapshot is not None:
-        yield _available(instance, snapshot)
+        yield from () if stands else _progress(instance, snapshot, error)
+        ready = _counts(instance, snapshot)["availableReplicas"]
+        yield conditions.available(ready, instance.replicas, (pod.manifest for pod in snapshot.pods))
         yield _accepted(snapshot)
         yield _live(instance, snapshot, error)
         if clustered(instance) and instance.replicas:
@@ -110,25 +102,13 @@ def _conditions(outcome: Outcome[Instance, Snapshot]) -> Iterator[Condition]:
     yield _reconciled(outcome)
 
 
-def _stalled(reason: str, message: str) -> Iterator[Condition]:
-    yield Condition("Ready", "False", reason, message)
-    yield Condition("Stalled", "True", reason, message)
-
-
 def _progress(instance: Instance, snapshot: Snapshot, error: Exception | None) -> Iterator[Condition]:
     if snapshot.base:
-        yield from _stalled("InvalidConfiguration", snapshot.base)
-        return
-    if said := _refusal(snapshot, error):
-        yield from _stalled(REFUSED, said)
-        return
-    waits = _waits(instance, snapshot)
-    reason, message = waits or ("AllLive", _summary(snapshot))
-    if waits is None and error is not None:
-        reason, message = "Retrying", str(error)
-    yield Condition("Ready", "False" if waits or error else "True", reason, message)
-    if waits or error:
-        yield Condition("Reconciling", "True", reason, message)
+        yield from conditions.stalled("InvalidConfiguration", snapshot.base)
+    elif said := _refusal(snapshot, error):
+        yield from conditions.stalled(REFUSED, said)
+    else:
+        yield from conditions.progress(_waits(instance, snapshot), error, "AllLive", _summary(snapshot))
 
 
 def _refusal(snapshot: Snapshot, error: Exception | None) -> str:
@@ -163,18 +143,6 @@ def _summary(snapshot: Snapshot) -> str:
     spoiled = f"; {left} part{'s' if left != 1 else ''} left out, see status.quarantined" if left else ""
     nobody = f"; beside those, alerts notify nobody: {snapshot.nobody}" if snapshot.nobody else ""
     return f"all pods run the configuration with {some}{spoiled}{nobody}"
-
-
-def _available(instance: Instance, snapshot: Snapshot) -> Condition:
-    """As prometheus-operator has it: Degraded when some pods serve and others don't."""
-    ready = _counts(instance, snapshot)["availableReplicas"]
-    if ready >= instance.replicas:
-        return Condition("Available", "True", "", "")
-    why = why_not_running(pod.manifest for pod in snapshot.pods)
-    message = f"{ready} of {instance.replicas} pods serve{why}"
-    if ready == 0:
-        return Condition("Available", "False", "NoPodReady", message)
-    return Condition("Available", "Degraded", "SomePodsNotReady", message)
 
 
 def _accepted(snapshot: Snapshot) -> Condition:
@@ -224,9 +192,7 @@ def _settled(instance: Instance, snapshot: Snapshot) -> Condition:
 
 
 def _reconciled(outcome: Outcome[Instance, Snapshot]) -> Condition:
-    error, snapshot = outcome.error, outcome.snapshot
-    if error is not None and (outcome.plan is None or isinstance(error, Blocked | Invalid)):
-        return Condition("Reconciled", "False", "ReconciliationFailed", str(error))
-    if snapshot is not None and snapshot.base:
-        return Condition("Reconciled", "False", "ReconciliationFailed", snapshot.base)
-    return Condition("Reconciled", "True", "", "")
+    found = conditions.reconciled(outcome)
+    if found.status == "True" and outcome.snapshot is not None and outcome.snapshot.base:
+        return Condition("Reconciled", "False", "ReconciliationFailed", outcome.snapshot.base)
+    return found

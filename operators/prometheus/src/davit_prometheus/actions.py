@@ -12,6 +12,7 @@ from davit.errors import Blocked
 from davit.kube.client import Client
 from davit.kube.kinds import PERSISTENT_VOLUME_CLAIM
 from davit.model import Action, Key
+from davit.monitoring.conditions import REFUSED
 from davit.monitoring.live import Pace, Refused, make_live
 from davit.monitoring.proof import discreet
 from davit.monitoring.renewal import orphan
@@ -70,7 +71,7 @@ class Actor:
                         memory.live.pop(pod.uid, None)
                 memory.refused.add(edition(action.configurations, action.rules), discreet(str(error)), self.clock())
                 said = f"the process refuses the configuration: {discreet(str(error))}"
-                raise Blocked("ReloadRefused", said, retry_after=1.0)
+                raise Blocked(REFUSED, said, retry_after=1.0)
         for error in errors:
             raise error
         memory.good = (action.configurations, action.rules)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from davit.errors import Blocked, Invalid
+from davit.errors import Blocked
 from davit.model import Manifest, Outcome
+from davit.monitoring import conditions
 from davit.monitoring.bindings import LISTED
+from davit.monitoring.conditions import REFUSED
 from davit.monitoring.rollout import counts, listed, why_not_running
 from davit.status import Condition, merge, timestamp
 
@@ -24,11 +26,10 @@ def status(resource: Manifest, outcome: Outcome[Instance, Snapshot], now: float)
     """The whole status; facts that could not be read this time are kept from the last."""
     generation = resource["metadata"].get("generation", 0)
     old: Json = dict(resource.get("status") or {})
-    kept = (old.get("conditions") or (), {key: value for key, value in old.items() if key != "conditions"})
-    conditions, facts = kept
+    facts = {key: value for key, value in old.items() if key != "conditions"}
     if outcome.domain is not None and outcome.snapshot is not None:
         facts = _facts(outcome.domain, outcome.snapshot, old, generation, now)
-    found = merge(conditions, list(_conditions(outcome)), generation, now)
+    found = merge(old.get("conditions") or (), list(_conditions(outcome)), generation, now)
     return {**facts, "observedGeneration": generation, "conditions": found}
 
 
@@ -101,34 +102,18 @@ def _quarantined(snapshot: Snapshot) -> Iterator[Json]:
 
 def _conditions(outcome: Outcome[Instance, Snapshot]) -> Iterator[Condition]:
     instance, snapshot, error = outcome.domain, outcome.snapshot, outcome.error
-    match error:
-        case Invalid():
-            yield Condition("Ready", "False", "Invalid", str(error))
-            yield Condition("Stalled", "True", "Invalid", str(error))
-        case Blocked() if error.reason != "ReloadRefused":
-            yield Condition("Ready", "False", error.reason, str(error))
-            yield Condition("Stalled", "True", error.reason, str(error))
-        case _ if instance is None or snapshot is None:
-            yield Condition("Ready", "Unknown", "NotObserved", str(error or "it was not looked at yet"))
-            yield Condition("Reconciling", "True", "NotObserved", str(error or "it was not looked at yet"))
-        case _ if instance.paused:
-            yield Condition("Ready", "Unknown", "Paused", "spec.paused is true: nothing is changed")
-        case _:
-            yield from _progress(instance, snapshot, error)
+    stands = conditions.standstill(outcome)
+    yield from stands
     if instance is not None and snapshot is not None:
+        yield from () if stands else _progress(instance, snapshot, error)
         yield _available(instance, snapshot)
         yield _live(instance, snapshot, error)
     yield _reconciled(outcome)
 
 
 def _progress(instance: Instance, snapshot: Snapshot, error: Exception | None) -> Iterator[Condition]:
-    waits = _waits(instance, snapshot)
-    reason, message = waits or (("Unmanaged", UNMANAGED) if snapshot.foreign else ("AllLive", _summary(snapshot)))
-    if waits is None and error is not None:
-        reason, message = "Retrying", str(error)
-    yield Condition("Ready", "False" if waits or error else "True", reason, message)
-    if waits or error:
-        yield Condition("Reconciling", "True", reason, message)
+    reason, message = ("Unmanaged", UNMANAGED) if snapshot.foreign else ("AllLive", _summary(snapshot))
+    yield from conditions.progress(_waits(instance, snapshot), error, reason, message)
 
 
 def _waits(instance: Instance, snapshot: Snapshot) -> tuple[str, str] | None:
@@ -155,41 +140,26 @@ def _summary(snapshot: Snapshot) -> str:
 
 
 def _available(instance: Instance, snapshot: Snapshot) -> Condition:
-    """As prometheus-operator has it: Degraded when some pods of some shard serve and others don't."""
+    """Of all shards."""
     shards = [_shard(instance, snapshot, number) for number in range(len(snapshot.configurations))]
     ready = sum(one["availableReplicas"] for one in shards)
-    wanted = instance.scope.replicas * len(shards)
-    if ready >= wanted:
-        return Condition("Available", "True", "", "")
-    message = f"{ready} of {wanted} pods serve{why_not_running(pod.manifest for pod in snapshot.pods)}"
-    if ready == 0:
-        return Condition("Available", "False", "NoPodReady", message)
-    return Condition("Available", "Degraded", "SomePodsNotReady", message)
+    return conditions.available(ready, instance.scope.replicas * len(shards), (pod.manifest for pod in snapshot.pods))
 
 
 def _reconciled(outcome: Outcome[Instance, Snapshot]) -> Condition:
-    if outcome.error is not None and outcome.plan is None:
-        return Condition("Reconciled", "False", "ReconciliationFailed", str(outcome.error))
-    if isinstance(outcome.error, Blocked | Invalid):
-        return Condition("Reconciled", "False", "ReconciliationFailed", str(outcome.error))
-    if (
-        outcome.snapshot is not None
-        and outcome.domain is not None
-        and not outcome.snapshot.selected
-        and not outcome.domain.unmanaged
-    ):
-        return Condition(
-            "Reconciled", "True", "NoSelectedResources", "no monitor, probe, scrape configuration or rule is selected"
-        )
-    return Condition("Reconciled", "True", "", "")
+    instance, snapshot = outcome.domain, outcome.snapshot
+    found = conditions.reconciled(outcome)
+    if found.status == "False" or snapshot is None or instance is None or snapshot.selected or instance.unmanaged:
+        return found
+    return Condition("Reconciled", "True", "NoSelectedResources", "no monitor, probe, scrape configuration or rule is selected")
 
 
 def _live(instance: Instance, snapshot: Snapshot, error: Exception | None) -> Condition:
     detail = outcome_detail(snapshot, instance)
     if snapshot.held:
         return Condition("ConfigLive", "False", "Held", snapshot.held)
-    if snapshot.refused or (isinstance(error, Blocked) and error.reason == "ReloadRefused"):
-        return Condition("ConfigLive", "False", "ReloadRefused", snapshot.refused or str(error))
+    if snapshot.refused or (isinstance(error, Blocked) and error.reason == REFUSED):
+        return Condition("ConfigLive", "False", REFUSED, snapshot.refused or str(error))
     if snapshot.foreign:
         return Condition("ConfigLive", "Unknown", "Unmanaged", UNMANAGED)
     behind = [pod for pod in _behind(snapshot) if pod.url]
