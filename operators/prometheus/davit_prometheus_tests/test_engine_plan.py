@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from davit.kube.kinds import PERSISTENT_VOLUME_CLAIM, POD, STATEFUL_SET
 from davit.model import Key, Manifest
+from davit.monitoring.processes import address_of
 from davit.status import verdict
 from davit_prometheus.manifests import selector
 from davit_prometheus.model import Instance
-from davit_prometheus.observe import _answers, _pod
+from davit_prometheus.observe import _pod
 from davit_prometheus.validate import validate
 
 from davit_prometheus_tests.engine_world import SHOP, World, monitor, prometheus
@@ -117,7 +118,7 @@ def container(name: str = "prometheus", *, ready: bool = True) -> dict[str, Any]
 def test_only_processes_that_answer_are_spoken_to(containers: list[dict[str, Any]], condition: str, spoken_to: bool) -> None:
     status = {"podIP": "10.0.0.1", "containerStatuses": containers, "conditions": [{"type": "Ready", "status": condition}]}
     manifest = {"metadata": {"name": "p", "namespace": SHOP, "uid": "u"}, "status": status}
-    assert _answers(manifest, containers[0]) is spoken_to
+    assert address_of(manifest, containers[0]) == ("10.0.0.1" if spoken_to else "")
     found = _pod(instance(), manifest)
     assert found.container == "prometheus"
     assert found.url == ("http://10.0.0.1:9090" if spoken_to else "")

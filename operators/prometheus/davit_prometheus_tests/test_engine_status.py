@@ -33,7 +33,7 @@ WRITTEN = Configuration("d1", "text", {})
 
 def pod(name: str = "p0", *, running: bool = True, url: str = "http://p0", **state: Any) -> Pod:
     head = {"name": name, "namespace": SHOP, "uid": f"uid-{name}"}
-    return Pod({"metadata": head, "status": state}, 0, "c1" if running else "", url if running else "")
+    return Pod({"metadata": head, "status": state}, "c1" if running else "", url if running else "", 0)
 
 
 def stateful_set(available: int = 1, updated: int = 1) -> Manifest:

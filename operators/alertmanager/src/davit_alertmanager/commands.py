@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from davit.monitoring.processes import Pod
+
 from davit_alertmanager.edition import Edition
-from davit_alertmanager.snapshot import Pod
 
 
 @dataclass(frozen=True, slots=True)

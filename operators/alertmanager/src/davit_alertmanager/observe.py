@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from davit.kube.client import Client
 from davit.kube.kinds import (
@@ -20,6 +19,7 @@ from davit.kube.kinds import (
 )
 from davit.kube.labels import controlled_by
 from davit.model import Key, Manifest
+from davit.monitoring.processes import Pod, address_of, container_of
 from davit.monitoring.rollout import guards, with_dropped
 from davit.monitoring.salt import salt_of
 from davit.monitoring.sharing import Sharers
@@ -32,7 +32,7 @@ from davit_alertmanager.inventory import Inventory, Memory
 from davit_alertmanager.manifests import CONFIG_DIR, WEB_PORT, clustered, config_secret, governing_service, selector, tls_secret
 from davit_alertmanager.manifests.stateful_set import CONTAINER
 from davit_alertmanager.model import CONFIG_FILE, NOBODY, Instance
-from davit_alertmanager.snapshot import Live, Pod, Snapshot
+from davit_alertmanager.snapshot import Live, Snapshot
 from davit_alertmanager.validate import validate
 
 CHILD_KINDS = (STATEFUL_SET, SECRET, SERVICE)
@@ -76,22 +76,15 @@ class Observer:
             memory.good = written
         there = bool((generated or {}).get("data"))
         draft = await self.drafter.draft(memory, instance, there=there)
+        sharers = self.sharers.within(instance.key.namespace, self.inventory.mains(ALERTMANAGER))
         snapshot = replace(
             self._wanted(memory, draft, written, there=there),
             children=found, pods=tuple(pods), volumes=volumes, live=memory.live, strangers=strangers,
-            foreign=there and CONFIG_FILE not in (generated or {})["data"], sharers=tuple(self._sharers(instance.key.namespace)),
+            foreign=there and CONFIG_FILE not in (generated or {})["data"], sharers=tuple(sharers),
         )  # fmt: skip
         memory.is_live = settled(snapshot)
         memory.peers = min((one.seen.peers for one in memory.live.values()), default=0)
         return snapshot
-
-    def _sharers(self, namespace: str) -> Iterator[Instance]:
-        """All of the namespace, also those that this process has not looked at yet."""
-        every = sorted(self.inventory.mains(ALERTMANAGER), key=lambda one: one[0])
-        self.sharers.keep({resource["metadata"]["uid"] for _, resource in every})
-        for key, resource in every:
-            if key.namespace == namespace and (found := self.sharers.of(resource)) is not None:
-                yield found
 
     async def _children(self, instance: Instance, resource: Manifest) -> tuple[list[Manifest], frozenset[str]]:
         """Our children, and the kinds of which somebody else has an object that ours would clash with."""
@@ -202,20 +195,10 @@ def settled(snapshot: Snapshot) -> bool:
 
 
 def _pod(instance: Instance, manifest: Manifest) -> Pod:
-    statuses = manifest.get("status", {}).get("containerStatuses", ())
-    found: Mapping[str, Any] = next((one for one in statuses if one["name"] == CONTAINER), {})
-    if "running" not in found.get("state", {}) or not _reads_ours(manifest):
+    found = container_of(manifest, CONTAINER)
+    if found is None or not _reads_ours(manifest):
         return Pod(manifest, "", "")
-    address = manifest.get("status", {}).get("podIP", "") if _answers(manifest, found) else ""
-    return Pod(manifest, found.get("containerID", ""), _url(instance, address))
-
-
-def _answers(manifest: Manifest, container: Mapping[str, Any]) -> bool:
-    """Whether the process is ready and its node well: one that is not would hold up the others, and its event will come."""
-    status = manifest.get("status", {})
-    conditions = {one["type"]: one["status"] for one in status.get("conditions", ())}
-    others = any(not one.get("ready") for one in status.get("containerStatuses", ()) if one["name"] != container["name"])
-    return bool(container.get("ready")) and (conditions.get("Ready", "True") == "True" or others)
+    return Pod(manifest, found.get("containerID", ""), _url(instance, address_of(manifest, found)))
 
 
 def _reads_ours(manifest: Manifest) -> bool:
@@ -229,9 +212,8 @@ def _url(instance: Instance, address: str) -> str:
     """Where the process' API is, empty when it listens for nobody outside of its pod."""
     if not address or instance.spec.get("listenLocal"):
         return ""
-    host = f"[{address}]" if ":" in address else address
     scheme = "https" if (instance.spec.get("web") or {}).get("tlsConfig") is not None else "http"
-    return f"{scheme}://{host}:{WEB_PORT}{instance.route_prefix.rstrip('/')}"
+    return f"{scheme}://{address}:{WEB_PORT}{instance.route_prefix.rstrip('/')}"
 
 
 def _forget_pods(memory: Memory, pods: Sequence[Pod]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from davit.model import Key, Manifest
 from davit.monitoring.faults import Fault
+from davit.monitoring.processes import Pod
 
 from davit_alertmanager.edition import Edition
 from davit_alertmanager.model import Instance
@@ -20,26 +21,6 @@ class Seen:
     cluster: str = ""
     """ready, settling, or disabled for a process that does not gossip."""
     peers: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Pod:
-    """One running or starting process; `container` tells its restarts apart."""
-
-    manifest: Manifest
-    container: str
-    url: str
-    """Of its API, empty while it can't be spoken to."""
-
-    @property
-    def name(self) -> str:
-        """The pod's name."""
-        return str(self.manifest["metadata"]["name"])
-
-    @property
-    def uid(self) -> str:
-        """The pod's uid."""
-        return str(self.manifest["metadata"]["uid"])
 
 
 @dataclass(frozen=True, slots=True)

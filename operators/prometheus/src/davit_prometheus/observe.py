@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from davit.model import Key, Kind, Manifest
 from davit.monitoring.assets import Assets, Ref
 from davit.monitoring.bindings import ObjectId
 from davit.monitoring.faults import Fault
+from davit.monitoring.processes import address_of, container_of
 from davit.monitoring.prover import NotReady, Unanswered
 from davit.monitoring.rollout import guards, with_dropped
 from davit.monitoring.salt import salt_of
@@ -133,16 +134,8 @@ class Observer:
         )
         return replace(
             snapshot, children=found, pods=tuple(pods), volumes=volumes, live=memory.live, strangers=strangers,
-            sharers=tuple(self._sharers(main, namespace)),
+            sharers=tuple(self.sharers[main].within(namespace, self.inventory.mains(main))),
         )  # fmt: skip
-
-    def _sharers(self, main: Kind, namespace: str) -> Iterator[Instance]:
-        """All of the namespace, also those that this process has not looked at yet."""
-        every = sorted(self.inventory.mains(main), key=lambda one: one[0])
-        self.sharers[main].keep({resource["metadata"]["uid"] for _, resource in every})
-        for key, resource in every:
-            if key.namespace == namespace and (found := self.sharers[main].of(resource)) is not None:
-                yield found
 
     async def _children(self, instance: Instance) -> tuple[list[Manifest], frozenset[str]]:
         """Our children, and the kinds of which somebody else has an object that ours would clash with."""
@@ -322,23 +315,10 @@ class Observer:
 
 
 def _pod(instance: Instance, manifest: Manifest) -> Pod:
-    statuses = manifest.get("status", {}).get("containerStatuses", ())
-    found: Mapping[str, Any] = next((one for one in statuses if one["name"] == "prometheus"), {})
-    running = "running" in found.get("state", {})
-    return Pod(
-        manifest,
-        _shard(manifest),
-        found.get("containerID", "") if running else "",
-        _url(instance, manifest.get("status", {}).get("podIP", "")) if running and _answers(manifest, found) else "",
-    )
-
-
-def _answers(manifest: Manifest, container: Mapping[str, Any]) -> bool:
-    """Whether the process is ready and its node well: one that is not would hold up the others, and its event will come."""
-    status = manifest.get("status", {})
-    conditions = {one["type"]: one["status"] for one in status.get("conditions", ())}
-    others = any(not one.get("ready") for one in status.get("containerStatuses", ()) if one["name"] != container["name"])
-    return bool(container.get("ready")) and (conditions.get("Ready", "True") == "True" or others)
+    shard, found = _shard(manifest), container_of(manifest, "prometheus")
+    if found is None:
+        return Pod(manifest, "", "", shard)
+    return Pod(manifest, found.get("containerID", ""), _url(instance, address_of(manifest, found)), shard)
 
 
 def _url(instance: Instance, address: str) -> str:
@@ -346,9 +326,8 @@ def _url(instance: Instance, address: str) -> str:
     spec = instance.scope.spec
     if not address or spec.listen_local:
         return ""
-    host = f"[{address}]" if ":" in address else address
     scheme = "https" if spec.web is not None and spec.web.tls_config is not None else "http"
-    return f"{scheme}://{host}:{WEB_PORT}{(spec.route_prefix or '').rstrip('/')}"
+    return f"{scheme}://{address}:{WEB_PORT}{(spec.route_prefix or '').rstrip('/')}"
 
 
 def _all_run(memory: Memory, edition: Edition, pods: Iterable[Pod]) -> bool:

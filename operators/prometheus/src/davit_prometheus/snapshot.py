@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from davit.model import Manifest
+from davit.monitoring import processes
 from davit.monitoring.faults import Fault
 
 from davit_prometheus.assembly import Configuration, RuleMap
@@ -14,24 +15,10 @@ from davit_prometheus.model import Instance
 
 
 @dataclass(frozen=True, slots=True)
-class Pod:
-    """One running or starting process; `container` tells its restarts apart."""
+class Pod(processes.Pod):
+    """One Prometheus or agent, of a shard."""
 
-    manifest: Manifest
     shard: int
-    container: str
-    url: str
-    """Of its API, empty while it can't be spoken to."""
-
-    @property
-    def name(self) -> str:
-        """The pod's name."""
-        return str(self.manifest["metadata"]["name"])
-
-    @property
-    def uid(self) -> str:
-        """The pod's uid."""
-        return str(self.manifest["metadata"]["uid"])
 
 
 @dataclass(frozen=True, slots=True)

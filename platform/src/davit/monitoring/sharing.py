@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from davit.drift import drift
 from davit.errors import Invalid
-from davit.model import Manifest
+from davit.model import Key, Manifest
 
 T = TypeVar("T")
 
@@ -35,6 +35,14 @@ class Sharers(Generic[T]):
             found = before[1] if before else None
         self._known[uid] = (generation, found)
         return found
+
+    def within(self, namespace: str, resources: Iterable[tuple[Key, Manifest]]) -> Iterator[T]:
+        """Those of a namespace by name; whoever is not among `resources`, which are of all namespaces, is forgotten."""
+        every = sorted(resources, key=lambda one: one[0])
+        self.keep({resource["metadata"]["uid"] for _, resource in every})
+        for key, resource in every:
+            if key.namespace == namespace and (found := self.of(resource)) is not None:
+                yield found
 
     def keep(self, uids: Collection[str]) -> None:
         """Forget all others."""
