@@ -7,16 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import yaml
-from davit.errors import Rejected, Transient
-from davit.kube.failures import Conflict
+from davit.errors import Transient
 from davit.kube.kinds import CONFIG_MAP, NAMESPACE, POD, SECRET, STATEFUL_SET
 from davit.model import Key, Kind, Manifest
 from davit.monitoring.live import Pace, Refused
 from davit.monitoring.prover import NotReady
 from davit.monitoring.sources import Sources
 from davit.reconcile import Reconciler
-from davit.routing import own_key
 from davit.testing.fake_client import FakeClient, Write
+from davit.testing.monitoring import Api, fit_all
 from davit_alertmanager.actions import Actor
 from davit_alertmanager.api.v1 import ALERTMANAGER
 from davit_alertmanager.api.v1alpha1 import ALERTMANAGER_CONFIG
@@ -106,28 +105,6 @@ class Alertmanagers(AlertmanagerClient):
         return found
 
 
-class Api(FakeClient):
-    """Tells a name that is taken from other trouble; refuses the StatefulSets in which `refused` stands.
-
-    Drops rollingUpdate, as a server without that feature does.
-    """
-
-    refused: str = ""
-
-    async def create(self, kind: Kind, manifest: Manifest) -> Manifest:
-        if self.refused and kind == STATEFUL_SET and self.refused in str(manifest):
-            raise Rejected(f"{self.refused} is not taken")
-        if (kind, own_key(manifest)) in self.objects:
-            raise Conflict("it already exists")
-        return await super().create(kind, manifest)
-
-    async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "", manager: str = "") -> Manifest:
-        made = await super().apply(kind, manifest, subresource=subresource, manager=manager)
-        if kind == STATEFUL_SET and not subresource:
-            self.objects[kind, own_key(manifest)]["spec"]["updateStrategy"].pop("rollingUpdate", None)
-        return made
-
-
 class Cluster:
     """Everything that a pass needs; `run` is one pass of the Alertmanager and of every AlertmanagerConfig."""
 
@@ -154,10 +131,10 @@ class Cluster:
         pace = Pace(first=0, step=0, sure=0.01, silence=0.02, patience=0.05)
         actor = Actor(self.client, self.alertmanagers, self.observer, self._tick, pace)
         operator = AlertmanagerOperator(self.observer, actor, self.inventory)
-        reconciler = Reconciler(operator, self.client, clock=lambda: self.now, fit=_fit)
+        reconciler = Reconciler(operator, self.client, clock=lambda: self.now, fit=fit_all)
         self.retired: list[frozenset[str]] = []
         self.passes = Passes(reconciler, ALERTMANAGER, self.inventory, lambda *one: self.woken.append(one), self._retire)
-        self.configs = ConfigPasses(ALERTMANAGER_CONFIG, self.client, self.inventory, lambda: True, _fit, lambda: self.now)
+        self.configs = ConfigPasses(ALERTMANAGER_CONFIG, self.client, self.inventory, lambda: True, fit_all, lambda: self.now)
 
     async def _retire(self, images: Any) -> None:
         self.retired.append(frozenset(images))
@@ -268,10 +245,6 @@ class Cluster:
         """Writes since the last call."""
         found, self.client.writes = self.client.writes, []
         return found
-
-
-async def _fit(kind: Kind, status: dict[str, Any]) -> dict[str, Any] | None:
-    return status
 
 
 def generated(client: FakeClient) -> str:

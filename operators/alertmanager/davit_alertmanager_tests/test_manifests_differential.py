@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import yaml
 from davit.errors import Invalid
 from davit.model import Manifest
+from davit.testing.monitoring import bare, meaning
 from davit_alertmanager.manifests import services
 from davit_alertmanager.manifests.cluster_tls import cluster_tls_config
 from davit_alertmanager.manifests.stateful_set import stateful_set
@@ -25,7 +24,6 @@ from davit_alertmanager_tests.upstream import Upstream, differences
 from davit_alertmanager_tests.world import Json, alertmanager
 
 pytestmark = pytest.mark.differential
-RELOADERS = ("config-reloader", "init-config-reloader")
 REPLACED = ("config-volume", "config-out", "web-config", "cluster-tls")
 """Volumes that hold the same files in another way."""
 
@@ -37,28 +35,13 @@ def ask() -> Iterator[Upstream]:
         yield running
 
 
-def meaning(value: Any) -> Any:
-    """Empty and absent are the same."""
-    match value:
-        case dict():
-            return {key: below for key, item in value.items() if (below := meaning(item)) not in (None, "", [], {}, False)}
-        case list():
-            return [meaning(item) for item in value]
-        case _:
-            return value
-
-
 def common(manifest: Json) -> Json:
     """What both have, in one shape."""
-    made: Json = json.loads(json.dumps(manifest))
+    made = bare(manifest)
     head, spec = made["metadata"], made["spec"]
-    head.pop("namespace", None)
-    (head.get("annotations") or {}).pop("prometheus-operator-input-hash", None)
     for claim in spec.get("volumeClaimTemplates") or ():
         claim.pop("status", None)
     pod = spec["template"]["spec"]
-    pod["initContainers"] = [one for one in pod.get("initContainers") or () if one["name"] not in RELOADERS]
-    pod["containers"] = [one for one in pod["containers"] if one["name"] not in RELOADERS]
     pod["volumes"] = sorted(
         (one for one in pod["volumes"] if not one["name"].startswith(REPLACED)), key=lambda one: str(one["name"])
     )

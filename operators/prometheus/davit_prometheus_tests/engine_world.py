@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
-from davit.errors import Blocked, Rejected, Transient
-from davit.kube.failures import Conflict
+from davit.errors import Blocked, Transient
 from davit.kube.kinds import CONFIG_MAP, NAMESPACE, POD, SECRET, STATEFUL_SET
 from davit.model import Key, Kind, Manifest
 from davit.monitoring.live import Refused
@@ -20,7 +19,7 @@ from davit.monitoring.sources import Sources
 from davit.reconcile import Reconciler
 from davit.routing import Controller, Routes, Target, own_key
 from davit.testing.builders import resource
-from davit.testing.fake_client import FakeClient
+from davit.testing.monitoring import Api, fit_all
 from davit_prometheus.actions import Actor
 from davit_prometheus.api.monitors import SERVICE_MONITOR
 from davit_prometheus.api.prometheus import PROMETHEUS, PROMETHEUS_AGENT
@@ -175,28 +174,6 @@ class Servers:
         return dict(self.found)
 
 
-class Api(FakeClient):
-    """Tells a name that is taken from other trouble; refuses the StatefulSets in which `refused` stands.
-
-    Drops rollingUpdate, as a server without that feature does.
-    """
-
-    refused: str = ""
-
-    async def create(self, kind: Kind, manifest: Manifest) -> Manifest:
-        if self.refused and kind == STATEFUL_SET and self.refused in str(manifest):
-            raise Rejected(f"{self.refused} is not taken")
-        if (kind, own_key(manifest)) in self.objects:
-            raise Conflict("it already exists")
-        return await super().create(kind, manifest)
-
-    async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "", manager: str = "") -> Manifest:
-        made = await super().apply(kind, manifest, subresource=subresource, manager=manager)
-        if kind == STATEFUL_SET and not subresource:
-            self.objects[kind, own_key(manifest)]["spec"]["updateStrategy"].pop("rollingUpdate", None)
-        return made
-
-
 class World:
     """Everything of one operator process; `restart` forgets what it knew."""
 
@@ -225,7 +202,7 @@ class World:
         self.actor = Actor(self.client, self.servers, self.observer, self.clock)  # type: ignore[arg-type]
         self.mains = {kind: self._main(kind) for kind in MAINS}
         self.monitors = {
-            kind: MonitorPasses(kind, self.client, inventory, lambda: True, _everything, lambda: 1_000_000.0) for kind in MONITORS
+            kind: MonitorPasses(kind, self.client, inventory, lambda: True, fit_all, lambda: 1_000_000.0) for kind in MONITORS
         }
         controllers = [
             Controller(kind, self.mains[kind], watches(kind, inventory), required=False, cache=inventory.cache) for kind in MAINS
@@ -436,10 +413,6 @@ class World:
         """Everything that people see without the right to read Secrets."""
         shown = [str(one.get("status")) for (kind, _), one in self.client.objects.items() if kind in (*MAINS, *MONITORS)]
         return "\n".join([*shown, *(str(notice) for notice in self.client.events)])
-
-
-async def _everything(kind: Kind, status: Json) -> Json | None:
-    return status
 
 
 _KINDS = {kind.kind: kind for kind in (*MAINS, *MONITORS, SECRET, CONFIG_MAP, NAMESPACE)}

@@ -12,6 +12,7 @@ from davit.monitoring.faults import Fault
 from davit.monitoring.passes import PATIENCE, SOON, UNKNOWN
 from davit.status import verdict
 from davit.testing.fake_client import FakeClient
+from davit.testing.monitoring import fit_all
 from davit_prometheus.api.monitors import POD_MONITOR, SERVICE_MONITOR
 from davit_prometheus.api.prometheus import PROMETHEUS, PROMETHEUS_AGENT
 from davit_prometheus.assembly import Configuration
@@ -200,10 +201,7 @@ class Told:
             self.client.put(kind, one)
         self.stored = self.client.put(self.kind, found or monitor())
         self.inventory.cache.note(self.kind, "ADDED", self.stored)
-        self.passes = MonitorPasses(self.kind, self.client, self.inventory, lambda: True, self._fit, lambda: self.now)
-
-    async def _fit(self, kind: Any, status: Json) -> Json:
-        return status
+        self.passes = MonitorPasses(self.kind, self.client, self.inventory, lambda: True, fit_all, lambda: self.now)
 
     def prometheus(self, report: Report | None, pools: dict[str, Pool] | None = None) -> None:
         from davit_prometheus.validate import validate

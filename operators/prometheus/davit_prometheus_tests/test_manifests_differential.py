@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from davit.errors import Invalid
 from davit.kube.kinds import STATEFUL_SET
 from davit.model import Key, Manifest
 from davit.testing.fake_client import FakeClient
+from davit.testing.monitoring import bare, meaning
 from davit_prometheus.manifests.stateful_set import stateful_set
 from davit_prometheus.validate import validate
 from hypothesis import HealthCheck, given, settings
@@ -33,7 +33,6 @@ OURS = {
     "--config.auto-reload",
     "--config.auto-reload-interval=1s",
 }
-RELOADERS = ("config-reloader", "init-config-reloader")
 
 
 @pytest.fixture(scope="module")
@@ -55,30 +54,15 @@ def document(spec: Json, *, agent: bool = False, **metadata: Any) -> Manifest:
     }
 
 
-def meaning(value: Any) -> Any:
-    """Empty and absent are the same."""
-    match value:
-        case dict():
-            return {key: below for key, item in value.items() if (below := meaning(item)) not in (None, "", [], {}, False)}
-        case list():
-            return [meaning(item) for item in value]
-        case _:
-            return value
-
-
 def common(manifest: Json) -> Json:
     """What both have, in one shape."""
-    made: Json = json.loads(json.dumps(manifest))
+    made = bare(manifest)
     head, spec = made["metadata"], made["spec"]
-    head.pop("namespace", None)
-    (head.get("annotations") or {}).pop("prometheus-operator-input-hash", None)
     for claim in spec.get("volumeClaimTemplates") or ():
         # The operator drops what it must not send (its SanitizeSTS), after the function that we ask.
         for name in ("status", "apiVersion", "kind"):
             claim.pop(name, None)
     pod = spec["template"]["spec"]
-    pod["initContainers"] = [one for one in pod.get("initContainers") or () if one["name"] not in RELOADERS]
-    pod["containers"] = [one for one in pod["containers"] if one["name"] not in RELOADERS]
     own = ("config", "config-out")
     volumes = [one for one in pod["volumes"] if one["name"] not in own and not one["name"].startswith("web-config")]
     pod["volumes"] = sorted(volumes, key=lambda one: str(one["name"]))
