@@ -13,6 +13,7 @@ from davit.errors import Blocked, Fatal, Transient
 from davit.kube.kinds import SECRET
 from davit.metrics import REGISTRY
 from davit.model import Key, Kind, Manifest
+from davit.settings import Settings
 from davit.testing.fake_client import FakeClient
 from davit.webhook import serving
 from davit.webhook.certificates import DAY
@@ -48,6 +49,18 @@ def admission() -> Admission:
     with socket.create_server((HOST, 0)) as found:
         port = found.getsockname()[1]
     return Admission("davit-test", "toy-hooks", Key("davit", "hooks"), Address.local(HOST, port), port, HOST)
+
+
+def test_a_process_is_asked_through_the_service_of_its_own_namespace() -> None:
+    settings = Settings(
+        namespaces=("shop",), admission_service="hooks", admission_configuration="toy-hooks", admission_secret="keys",
+        admission_owner="role", admission_port=1,
+    )  # fmt: skip
+    found = Admission.of("davit-test", settings, "davit")
+    address = Address.service("hooks", "davit")
+    assert found == Admission(
+        "davit-test", "toy-hooks", Key("davit", "keys"), address, port=1, owner="role", namespaces=("shop",)
+    )  # fmt: skip
 
 
 async def until(true: Callable[[], Any], what: str) -> None:

@@ -14,8 +14,7 @@ from davit.monitoring.prover import Prover
 from davit.monitoring.sources import Sources
 from davit.reconcile import Reconciler
 from davit.runtime import Controller, Host, Runtime, run
-from davit.webhook.serving import Admission as Serving
-from davit.webhook.serving import serving
+from davit.webhook.serving import Admission, serving
 
 from davit_alertmanager import __version__
 from davit_alertmanager.actions import Actor
@@ -57,9 +56,8 @@ async def controllers(host: Host) -> AsyncIterator[Sequence[Controller]]:
         passes = Passes(reconciler, ALERTMANAGER, inventory, host.wake, prover.retire)
         configs = ConfigPasses(ALERTMANAGER_CONFIG, host.client, inventory, host.holds_lease, schemas.fit)
         if host.settings.admission_service:
-            await stack.enter_async_context(
-                serving(host.client, Serving.of(OPERATOR, host.settings, host.home), endpoints(inventory.ours), host.holds_lease)
-            )
+            admission = Admission.of(OPERATOR, host.settings, host.home)
+            await stack.enter_async_context(serving(host.client, admission, endpoints(inventory.ours), host.holds_lease))
         yield (
             Controller(ALERTMANAGER, passes, watches(inventory), required=False, cache=inventory.cache),
             Controller(ALERTMANAGER_CONFIG, configs, required=False, cache=inventory.cache),

@@ -52,14 +52,8 @@ async def controllers(host: Host) -> AsyncIterator[Sequence[Controller]]:
         observer = Observer(host.client, prometheus, inventory, Sources(host.client, inventory.cache), judge)
         actor = Actor(host.client, prometheus, observer)
         if host.settings.admission_service:
-            await stack.enter_async_context(
-                serving(
-                    host.client,
-                    Serving.of(OPERATOR, host.settings, host.home),
-                    Admission(judge, inventory.ours).endpoints(),
-                    host.holds_lease,
-                )
-            )
+            admission, reviewers = Serving.of(OPERATOR, host.settings, host.home), Admission(judge, inventory.ours).endpoints()
+            await stack.enter_async_context(serving(host.client, admission, reviewers, host.holds_lease))
 
         async def retire(images: Collection[str]) -> None:
             await prover.retire({*images, *([DEFAULT_IMAGE] if host.settings.admission_service else [])})

@@ -33,14 +33,14 @@ class Instance(Protocol):
         """Of its processes."""
 
 
-I = TypeVar("I", bound=Instance)  # noqa: E741
+D = TypeVar("D", bound=Instance)
 
 
 @dataclass(slots=True)
-class Memory(Generic[I]):
+class Memory(Generic[D]):
     """Of one main resource."""
 
-    instance: I | None = None
+    instance: D | None = None
     failures: int = 0
     """Passes that failed, until one did not."""
     looked: bool = False
@@ -84,7 +84,7 @@ class Inventory(Generic[M]):
         right to see Namespaces, of which then only the names are known; ours: whether a main resource is this operator's and
         not another's beside it.
         """
-        self.kinds, self.selected_kinds = mains, selected
+        self.main_kinds, self.selected_kinds = mains, selected
         self.namespaced = namespaced
         self.ours = ours
         self.images: frozenset[str] = frozenset()
@@ -115,7 +115,7 @@ class Inventory(Generic[M]):
     def complete(self) -> bool:
         """Whether every main resource was looked at since this process began: before, nobody knows who takes what."""
         if not self._complete:
-            known = [self.memories.get((main, key)) for main in self.kinds for key, _ in self.mains(main)]
+            known = [self.memories.get((main, key)) for main in self.main_kinds for key, _ in self.mains(main)]
             self._complete = all(one is not None and (one.looked or one.failures > self._perseverance) for one in known)
         return self._complete
 
