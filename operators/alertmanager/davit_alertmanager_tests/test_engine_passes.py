@@ -152,6 +152,19 @@ async def test_who_is_nearest_of_those_that_do_not_take_it_is_told_first() -> No
     assert found["conditions"][0]["message"].startswith("Alertmanager shop/main: no;")
 
 
+async def test_without_its_selector_the_users_own_text_goes_in_and_configs_are_told() -> None:
+    cluster = Cluster(base_secret(BASE), config(**team()))
+    await cluster.settle()
+    assert cluster.receivers() == ["all", "shop/team/hook"]
+    cluster.put(alertmanager(alertmanagerConfigSelector=None))
+    await cluster.run(raises=True)
+    assert cluster.receivers() == ["all"]
+    assert cluster.config_status()["conditions"][0]["reason"] == "NotSelected"
+    cluster.put(alertmanager())
+    await cluster.run(raises=True)
+    assert cluster.receivers() == ["all", "shop/team/hook"]
+
+
 async def test_a_namespace_that_is_not_selected_is_named() -> None:
     cluster = Cluster(base_secret(BASE), config(**team()), alertmanagerConfigNamespaceSelector={"matchLabels": {"team": "b"}})
     await cluster.settle()

@@ -261,6 +261,8 @@ def _render(memory: Memory, question: Question, facts: Facts) -> None:
 
 def _drafted(memory: Memory, question: Question) -> tuple[Foundation | None, Proved]:
     """The base, None when it goes in untouched, and the whole; raises `BadBase`."""
+    # Also where nothing is rendered, for a bad base or none to merge into.
+    memory.parts = {key: part for key, part in memory.parts.items() if key in question.configs}
     ground = _foundation(memory, question)
     if ground is None:
         return None, _untouched(memory, question)
