@@ -70,7 +70,7 @@ api: $(STAMP) ## Against a real kube-apiserver and etcd, without nodes
 
 .PHONY: differential
 differential: $(STAMP) ## What Davit generates against what prometheus-operator does; its first build takes minutes
-	$(PY) -m ci.tools build prometheus3 alertmanager prometheus-operator
+	$(PY) -m ci.tools build promtool245 promtool253 prometheus3 amtool025 amtool028 alertmanager prometheus-operator
 	$(PY) -m pytest operators -m differential --timeout=300 -q
 
 .PHONY: charts

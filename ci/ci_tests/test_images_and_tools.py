@@ -92,7 +92,7 @@ def test_prometheus_is_tagged_as_people_know_it() -> None:
     assert tool.version.startswith("v0.3")
     assert known[f"prometheus-{tool.release}"].ref == f"quay.io/prometheus/prometheus:{tool.release}"
     assert prometheus_release("v0.313.2") == "v3.13.2"
-    assert prometheus_release("v0.53.5") == "v0.53.5"
+    assert prometheus_release("v0.53.5") == "v2.53.5"
     assert TOOLS["alertmanager"].release == TOOLS["alertmanager"].version
 
 

@@ -87,9 +87,9 @@ def version_values(tool: Tool) -> list[tuple[str, str]]:
 
 
 def prometheus_release(module_version: str) -> str:
-    """v0.313.2 is v3.13.2: the module's minor number is the major one times hundred, and the minor one."""
+    """v0.313.2 is v3.13.2, the module's minor number is the major one times hundred and the minor one; v0.45.6 is v2.45.6."""
     _, minor, patch = module_version.split(".", 2)
-    return f"v{int(minor) // 100}.{int(minor) % 100}.{patch}"
+    return f"v{int(minor) // 100 or 2}.{int(minor) % 100}.{patch}"
 
 
 def minio_time(module_version: str) -> str:
@@ -134,6 +134,9 @@ def go_name(package: str) -> str:
     return parts[-2] if re.fullmatch(r"v\d+", parts[-1]) else parts[-1]
 
 
+PROMTOOLS = ("promtool245", "promtool253", "prometheus3")
+AMTOOLS = ("amtool025", "amtool028", "alertmanager")
+"""Those that `make differential` proves configurations with, the oldest first."""
 TOOLS = {
     tool.name: tool
     for tool in (
@@ -159,6 +162,9 @@ TOOLS = {
              {name: f"{PROMETHEUS}/cmd/{name}" for name in ("prometheus", "promtool")}, (OF_PROMETHEUS,)),
         Tool("alertmanager", ALERTMANAGER,
              {name: f"{ALERTMANAGER}/cmd/{name}" for name in ("alertmanager", "amtool")}, (OF_PROMETHEUS,)),
+        # Earlier releases, which prove what is written for them.
+        *(Tool(name, PROMETHEUS, {"promtool": f"{PROMETHEUS}/cmd/promtool"}) for name in PROMTOOLS[:-1]),
+        *(Tool(name, ALERTMANAGER, {"amtool": f"{ALERTMANAGER}/cmd/amtool"}) for name in AMTOOLS[:-1]),
         # The object store that backups are tested with.
         Tool("minio", MINIO, {"minio": MINIO}),
         # Of our own, on top of prometheus-operator as a library: what it generates, to compare with.

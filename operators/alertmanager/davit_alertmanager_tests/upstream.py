@@ -13,11 +13,14 @@ from typing import IO, Any
 import yaml
 from davit.model import Manifest
 
+from ci.tools.table import AMTOOLS as NAMES
 from ci.tools.table import TOOLS
 from davit_alertmanager_tests.world import Json
 
 PROGRAM = os.environ.get("DAVIT_AMDIFF") or str(TOOLS["prometheus-operator"].folder / "amdiff")
-AMTOOL = os.environ.get("DAVIT_AMTOOL") or str(TOOLS["alertmanager"].folder / "amtool")
+AMTOOLS = {TOOLS[name].version.removeprefix("v"): str(TOOLS[name].folder / "amtool") for name in NAMES}
+"""By the release of Alertmanager, the oldest first: what is written for a release is proved by that release."""
+NEWEST = list(AMTOOLS)[-1]
 
 
 @dataclass
@@ -75,7 +78,8 @@ def plain(text: str) -> Any:
     return yaml.safe_load(text)
 
 
-def amtool(text: str) -> str:
-    """What amtool has against a configuration, empty when it loads."""
-    done = subprocess.run([AMTOOL, "check-config", "/dev/stdin"], input=text, capture_output=True, text=True, check=False)
+def amtool(text: str, release: str = NEWEST) -> str:
+    """What amtool of a release has against a configuration, empty when it loads."""
+    argv = [AMTOOLS[release], "check-config", "/dev/stdin"]
+    done = subprocess.run(argv, input=text, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else done.stdout + done.stderr

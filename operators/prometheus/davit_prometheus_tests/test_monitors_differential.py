@@ -5,8 +5,6 @@ Each deliberate difference is a case of its own, with its reason.
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +15,9 @@ from davit.model import Manifest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ci.tools.table import TOOLS
 from davit_prometheus_tests import monitors_strategies as made
 from davit_prometheus_tests.monitors_world import Upstream, compare, document, ours, prometheus, scope, without_own_secrets
+from davit_prometheus_tests.promtools import NEWEST, every_release, promtool
 
 pytestmark = pytest.mark.differential
 
@@ -357,34 +355,29 @@ def test_protocols_that_none_is_left_of_are_left_out(upstream: Upstream) -> None
     assert outcome == "serviceMonitor/default/a/0 scrape_protocols: [] None"
 
 
-def promtool(jobs: list[Json], folder: Path) -> str:
+def loads(release: str, jobs: list[Json]) -> str:
     """What promtool says of a configuration with these jobs, empty when it loads."""
-    path = folder / "prometheus.yaml"
-    path.write_text(yaml.safe_dump({"scrape_configs": jobs}, allow_unicode=True))
-    program = os.environ.get("DAVIT_PROMTOOL") or TOOLS["prometheus3"].folder / "promtool"
-    found = subprocess.run([program, "check", "config", "--syntax-only", path], capture_output=True, text=True, check=False)
-    return found.stdout + found.stderr if found.returncode else ""
+    return promtool(release, yaml.safe_dump({"scrape_configs": jobs}, allow_unicode=True))
 
 
+@every_release
 @settings(MANY, max_examples=25)
 @given(
-    made.prometheuses(("3.13.2",)),
-    st.lists(st.one_of(made.monitors("ServiceMonitor"), made.monitors("PodMonitor"), made.probes()), min_size=20, max_size=20),
+    data=st.data(),
+    monitors=st.lists(
+        st.one_of(made.monitors("ServiceMonitor"), made.monitors("PodMonitor"), made.probes()), min_size=20, max_size=20
+    ),
 )
-def test_made_up_jobs_load_in_prometheus(
-    tmp_path_factory: pytest.TempPathFactory, where: Manifest, monitors: list[Manifest]
-) -> None:
+def test_made_up_jobs_load_in_prometheus(release: str, data: st.DataObject, monitors: list[Manifest]) -> None:
+    where = data.draw(made.prometheuses((release,)))
     rendered = [ours(scope(where), monitor) for monitor in monitors]
     jobs = [{**job.config, "job_name": f"{number}"} for number, job in enumerate(job for one in rendered for job in one.jobs)]
-    assert promtool(jobs, tmp_path_factory.mktemp("config")) == ""
+    assert loads(release, jobs) == ""
 
 
 @pytest.mark.parametrize(
     "golden", sorted((Path(__file__).parent / "monitors_golden").glob("*[!n].yaml")), ids=lambda path: path.stem
 )
-def test_goldens_load_in_prometheus(golden: Path, tmp_path: Path) -> None:
+def test_goldens_load_in_prometheus(golden: Path) -> None:
     jobs = yaml.safe_load(golden.read_text())["jobs"]
-    assert (
-        promtool([{key: value for key, value in job.items() if key != "scrape_classic_histograms"} for job in jobs], tmp_path)
-        == ""
-    )
+    assert loads(NEWEST, [{key: value for key, value in job.items() if key != "scrape_classic_histograms"} for job in jobs]) == ""
