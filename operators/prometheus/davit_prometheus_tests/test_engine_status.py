@@ -247,6 +247,33 @@ async def test_an_edit_is_told_once_it_was_looked_at_or_nobody_does_for_long() -
     assert condition(world.client.objects[SERVICE_MONITOR, Key(SHOP, "web")], "Accepted") == ("Unknown", "NotObserved")
 
 
+async def test_a_new_monitor_does_not_inherit_the_patience_of_one_that_is_gone() -> None:
+    world = Told(monitor(generation=1))
+    world.prometheus(Report(1, ("job",)))
+    await world.go()
+    edited = world.client.put(SERVICE_MONITOR, monitor(generation=2) | {"status": world.status})
+    world.inventory.cache.note(SERVICE_MONITOR, "MODIFIED", edited)
+    assert await world.go() == SOON
+    world.inventory.cache.note(SERVICE_MONITOR, "DELETED", edited)
+    await world.go()
+    world.now += PATIENCE
+    world.inventory.cache.note(SERVICE_MONITOR, "ADDED", {**edited, "metadata": {**edited["metadata"], "resourceVersion": "77"}})
+    assert await world.go() == SOON
+
+
+async def test_where_no_status_can_be_kept_what_is_left_out_is_an_event() -> None:
+    """On a cluster with upstream's CRDs, which have no status."""
+
+    async def without(kind: Any, status: Any) -> None:
+        return None
+
+    world = Told()
+    world.passes = MonitorPasses(world.kind, world.client, world.inventory, lambda: True, without, lambda: world.now)
+    world.prometheus(Report(1, (), (Fault("spec.endpoints[0]", "names no port"),)))
+    await world.go()
+    assert ["names no port" in notice.message for notice in world.client.events] == [True]
+
+
 async def test_a_status_written_as_the_monitor_goes_brings_no_ghost() -> None:
     world = Told()
     world.prometheus(Report(1, ("job",)))

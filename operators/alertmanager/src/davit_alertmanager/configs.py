@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from davit.model import Manifest
 from davit.monitoring.bindings import ObjectId, Report, Use
@@ -16,8 +16,6 @@ from davit_alertmanager.inventory import Inventory, Memory
 @dataclass(frozen=True, slots=True)
 class ConfigPasses(SelectedPasses[Memory, Use]):
     """See `davit.monitoring.passes.SelectedPasses`."""
-
-    insistent: ClassVar[bool] = True
 
     inventory: Inventory
 

@@ -10,7 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from davit.errors import Blocked, DavitError, Fatal, Transient
 from davit.kube.client import Client
@@ -145,9 +145,6 @@ class MainPasses(ABC, Generic[M]):
 class SelectedPasses(ABC, Generic[M, U]):
     """One pass for one object of `kind`: from what the passes of main resources left behind to its status."""
 
-    insistent: ClassVar[bool] = False
-    """Whether what is left out is announced in every pass, and not only in one that changes the status."""
-
     kind: Kind
     client: Client
     inventory: Inventory[M]
@@ -174,6 +171,7 @@ class SelectedPasses(ABC, Generic[M, U]):
         await self.inventory.cache.filled()
         cached = self.inventory.cache.get(self.kind, key)
         if cached is None or "deletionTimestamp" in cached["metadata"]:
+            self._waiting.pop(key, None)
             return None
         if not self.inventory.complete():
             return UNKNOWN
@@ -190,7 +188,8 @@ class SelectedPasses(ABC, Generic[M, U]):
             if self.inventory.cache.get(self.kind, key) is not None:
                 # The watch will say the same; until then nobody should write it again. What it said is gone stays so.
                 self.inventory.cache.note(self.kind, "MODIFIED", resource)
-        if changed or self.insistent:
+        if changed or status is None:
+            # Where no status can be kept, Events are all there is; the same one is not posted twice.
             await self._announce(resource, uses)
         return None
 
