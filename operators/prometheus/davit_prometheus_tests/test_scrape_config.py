@@ -186,6 +186,15 @@ def test_escaping_to_utf8_needs_names_that_the_prometheus_takes() -> None:
     assert config["metric_name_escaping_scheme"] == "allow-utf-8"
 
 
+@pytest.mark.parametrize("field", ["relabelings", "metricRelabelings"])
+def test_a_jobs_own_scheme_says_which_labels_its_relabeling_may_write(field: str) -> None:
+    """Prometheus' loader takes the job's scheme for both, and the global one where there is none."""
+    step = {field: [{"targetLabel": "a-b", "replacement": "x"}]}
+    assert fault({**step, "nameValidationScheme": "Legacy"}).path == f"spec.{field}[0].targetLabel"
+    assert fault(step, nameValidationScheme="Legacy").path == f"spec.{field}[0].targetLabel"
+    assert job({**step, "nameValidationScheme": "UTF8"}, nameValidationScheme="Legacy")
+
+
 @pytest.mark.parametrize(
     ("version", "spec", "absent", "field"),
     [

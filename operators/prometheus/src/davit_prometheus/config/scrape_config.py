@@ -156,15 +156,15 @@ def _request(work: Work, spec: ScrapeConfigSpec) -> Json:
 
 
 def _relabeling(work: Work, spec: ScrapeConfigSpec) -> list[Json]:
-    scope = work.scope
+    scope, scheme = work.scope, spec.name_validation_scheme
     steps = [
         relabeling.first_step(),
-        *relabeling.steps(scope, work.settings.relabelings, f"{work.class_path}.relabelings"),
+        *relabeling.steps(scope, work.settings.relabelings, f"{work.class_path}.relabelings", scheme=scheme),
     ]
     if spec.job_name is not None:
         steps.append({"target_label": "job", "action": "replace", "replacement": spec.job_name})
     if spec.relabelings:
-        steps += relabeling.steps(scope, spec.relabelings, "spec.relabelings")
+        steps += relabeling.steps(scope, spec.relabelings, "spec.relabelings", scheme=scheme)
         steps += relabeling.enforced(scope, work.kind, work.namespace, work.name)
     hashed = any(step.get("action") == "hashmod" for step in steps)
     return steps if hashed or scope.shards == 1 else [*steps, *sharding.steps(scope)]
@@ -173,7 +173,7 @@ def _relabeling(work: Work, spec: ScrapeConfigSpec) -> list[Json]:
 def _after(work: Work, spec: ScrapeConfigSpec) -> Json:
     """What happens to samples, and which names they may have."""
     gate, validation, escaping = work.context.gate, spec.name_validation_scheme, spec.name_escaping_scheme
-    config = scrape.metric_relabeling(work, spec.metric_relabelings, "spec.metricRelabelings")
+    config = scrape.metric_relabeling(work, spec.metric_relabelings, "spec.metricRelabelings", scheme=validation)
     if validation is not None and gate.since("3.0.0", "spec.nameValidationScheme"):
         config["metric_name_validation_scheme"] = validation.lower()
     if escaping is not None and gate.since("3.4.0", "spec.nameEscapingScheme"):
