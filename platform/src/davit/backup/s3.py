@@ -1,6 +1,6 @@
 """The ObjectStore on anything that speaks S3, by minio's client.
 
-Memory: two parts of 5 MiB, each filled as soon as it was sent. Time: every connection, read and write has a limit.
+Memory: three parts of 5 MiB, one that is filled while two are on their way. Time: every connection, read and write has a limit.
 Integrity on the way: Content-MD5 over TLS, the SHA-256 in the signature without. Messages name bucket, endpoint and the
 store's error code, never what the store or a library wrote, which may hold keys and signatures.
 """
@@ -34,7 +34,8 @@ from davit.backup.pipe import close
 
 PART = 5 * 1024 * 1024
 """Bytes of every part but the last: the least that S3 allows; some stores want all of one size."""
-IN_FLIGHT = 2
+BUFFERS = 3
+"""With two, one part at a time is on its way while the other is filled, and the store's answer to each is waited for."""
 PARTS = 10_000
 """As many as S3 allows, so that an object has 48 GiB at most."""
 CHUNK = 256 * 1024
@@ -207,11 +208,11 @@ class S3Store:
 
     def _send(self, name: str, upload: str, buffer: bytearray, rest: memoryview, chunks: Iterator[bytes]) -> tuple[Parts, int]:
         """All parts; buffers go round, and one is filled again only when its part has arrived: meanwhile the other is sent."""
-        free = deque(bytearray(PART) for _ in range(IN_FLIGHT - 1))
+        free = deque(bytearray(PART) for _ in range(BUFFERS - 1))
         sending: deque[tuple[Future[str], bytearray]] = deque()
         etags: list[str] = []
         filled, size = PART, 0
-        with ThreadPoolExecutor(IN_FLIGHT, "part") as threads:
+        with ThreadPoolExecutor(BUFFERS, "part") as threads:
             try:
                 while filled:
                     number = len(etags) + len(sending) + 1
@@ -305,7 +306,7 @@ def _fill(buffer: bytearray, rest: memoryview, chunks: Iterator[bytes]) -> tuple
 
 def _pool(context: ssl.SSLContext, timeouts: Timeouts) -> urllib3.PoolManager:
     return urllib3.PoolManager(
-        maxsize=IN_FLIGHT + 1,
+        maxsize=BUFFERS + 1,
         timeout=urllib3.Timeout(connect=timeouts.connect, read=timeouts.read),
         ssl_context=context,
         retries=urllib3.Retry(
