@@ -54,6 +54,8 @@ class Memory(Sampler):
     box: Sandbox
     job: str
     peaks: dict[str, float] = field(default_factory=dict)
+    every = 3.0
+    """A high-water mark needs few looks, and each starts a program in the very container that is measured."""
 
     @property
     def most(self) -> float:
