@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from davit import apply
 from davit.drift import drift, pointer
-from davit.errors import Blocked
+from davit.errors import Blocked, Rejected, Transient
 from davit.kube.kinds import PERSISTENT_VOLUME_CLAIM, SERVICE, STATEFUL_SET
 from davit.kube.labels import owner_reference
 from davit.model import Key, Kind, Manifest
@@ -119,6 +119,24 @@ async def test_a_key_more_in_a_selector_is_taken_away() -> None:
     client.objects[SERVICE, KEY]["spec"]["selector"]["theirs"] = "x"
     assert await brought(client, service()) == [Write("patch", "Service", "a")]
     assert client.objects[SERVICE, KEY]["spec"]["selector"] == {"app": "a"}
+
+
+async def test_a_patch_that_the_server_will_never_take_is_not_tried_for_ever() -> None:
+    client, _ = await live(service())
+    client.objects[SERVICE, KEY]["spec"]["selector"]["theirs"] = "x"
+    client.fail_write(1, before=True, error=Rejected("Too long: may not be more than 1048576 bytes"))
+    with pytest.raises(Rejected, match="Too long"):
+        await apply.apply_all(client, ME, OWNER, [deepcopy(client.objects[SERVICE, KEY])], [service()])
+
+
+async def test_a_patch_of_what_is_no_longer_so_is_tried_again() -> None:
+    client, _ = await live(service())
+    client.objects[SERVICE, KEY]["spec"]["selector"]["theirs"] = "x"
+    stale = deepcopy(client.objects[SERVICE, KEY])
+    del client.objects[SERVICE, KEY]["spec"]["selector"]["theirs"]
+    client.fail_write(1, before=True, error=Rejected("the path does not exist"))
+    with pytest.raises(Transient, match="does not exist"):
+        await apply.apply_all(client, ME, OWNER, [stale], [service()])
 
 
 async def test_an_item_more_in_a_list_is_taken_away() -> None:

@@ -114,6 +114,7 @@ class Process:
     url: str
     files: dict[str, str] = field(default_factory=dict)
     config: str = ""
+    jobs: set[str] = field(default_factory=set)
     rules: dict[str, int] = field(default_factory=dict)
     away: bool = False
     reloads: int = 0
@@ -127,6 +128,8 @@ class Servers:
     processes: dict[str, Process] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
     found: dict[str, Pool] = field(default_factory=dict)
+    scraped: set[str] | None = None
+    """Names of the jobs whose targets were discovered; None for all."""
     calls: list[str] = field(default_factory=list)
 
     def _at(self, url: str, call: str) -> Process:
@@ -147,6 +150,7 @@ class Servers:
         main = process.files.get(f"{CONFIG_DIR}/prometheus.yaml")
         if main is None:
             raise Refused("no such file: prometheus.yaml")
+        # A file that is not there is no error.
         parts = [text for name, text in sorted(process.files.items()) if name in main]
         everything = main + "".join(parts)
         absent = [name for name in re.findall(rf"{TLS_ASSETS}/[\w.-]+", everything) if name not in process.files]
@@ -155,6 +159,8 @@ class Servers:
         if said := next((word for word in self.refused if word in everything), None):
             raise Refused(f"failed to reload config: {said}")
         process.config = main
+        read = [main, *(text for name, text in process.files.items() if name.startswith(f"{CONFIG_DIR}/jobs-") and name in main)]
+        process.jobs = {job["job_name"] for text in read for job in yaml.safe_load(text).get("scrape_configs") or ()}
         process.rules = {
             name: group.get("limit", 0)
             for name, text in process.files.items()
@@ -165,6 +171,12 @@ class Servers:
 
     async def config(self, url: str) -> str:
         return self._at(url, "config").config
+
+    async def jobs(self, url: str) -> set[str]:
+        return self._at(url, "jobs").jobs & self.scraped if self.scraped is not None else self._at(url, "jobs").jobs
+
+    async def loaded_jobs(self, url: str) -> set[str]:
+        return self._at(url, "metrics").jobs
 
     async def loaded_rules(self, url: str, group: str) -> dict[str, int]:
         return self._at(url, "rules").rules
@@ -188,6 +200,8 @@ class World:
         """Names of pods that run and are not ready."""
         self.pending: set[str] = set()
         """Names of pods that do not run."""
+        self.late: set[str] = set()
+        """Names of Secrets that the kubelet has not heard of yet."""
         self._refreshed: dict[str, str] = {}
         self._address = 0
         self.restart()
@@ -339,6 +353,8 @@ class World:
         for source in (volume.get("projected") or {}).get("sources", [volume]):
             if "secret" in source:
                 name = source["secret"].get("name") or source["secret"]["secretName"]
+                if name in self.late:
+                    continue
                 live = self.client.objects.get((SECRET, Key(namespace, name))) or {}
                 yield from ((key, base64.b64decode(value).decode()) for key, value in (live.get("data") or {}).items())
             elif "configMap" in source:

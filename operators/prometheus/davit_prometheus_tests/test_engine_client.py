@@ -85,6 +85,29 @@ async def test_the_limits_of_one_groups_are_told_by_file(server: Server, url: st
     assert server.asked == [("GET", "/prefix/api/v1/rules", {"rule_group[]": "davit-live"})]
 
 
+METRICS = r"""# TYPE prometheus_sd_discovered_targets gauge
+prometheus_sd_discovered_targets{config="config-0",name="notify"} 1
+prometheus_sd_discovered_targets{config="a \"quoted\" \\ job\n",name="scrape"} 0
+prometheus_sd_discovered_targets{config="serviceMonitor/shop/web/0",name="scrape"} 3
+prometheus_sd_last_update_timestamp_seconds{config="gone",name="scrape"} 1.7e+09
+"""
+
+
+async def test_the_jobs_that_are_scraped_and_those_that_are_loaded_are_told(
+    server: Server, url: str, client: PrometheusClient
+) -> None:
+    server.says({"scrapePools": ["a", "b"]})
+    assert await client.jobs(url) == {"a", "b"}
+    server.says({"scrapePools": None})
+    assert await client.jobs(url) == set()
+    server.answer = (200, METRICS)
+    assert await client.loaded_jobs(url) == {'a "quoted" \\ job\n', "serviceMonitor/shop/web/0"}
+    assert [path for _, path, _ in server.asked] == ["/prefix/api/v1/scrape_pools"] * 2 + ["/prefix/metrics"]
+    server.answer = (503, "")
+    with pytest.raises(PrometheusError, match="HTTP 503"):
+        await client.loaded_jobs(url)
+
+
 async def test_targets_are_counted_by_pool(server: Server, url: str, client: PrometheusClient) -> None:
     targets = [{"scrapePool": "a", "health": "up"}]
     targets += [{"scrapePool": "a", "health": "down", "lastError": f"error {number}"} for number in (3, 1, 2, 4, 1)]

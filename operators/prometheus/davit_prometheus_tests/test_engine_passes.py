@@ -12,6 +12,7 @@ from davit.model import Key, Manifest
 from davit.routing import Target
 from davit.status import verdict
 from davit.testing.fake_client import Crash
+from davit_prometheus import assembly
 from davit_prometheus.api.monitors import SERVICE_MONITOR
 from davit_prometheus.api.prometheus import PROMETHEUS, PROMETHEUS_AGENT
 from davit_prometheus.api.rules import PROMETHEUS_RULE
@@ -69,6 +70,60 @@ def test_an_edit_writes_the_configuration_once_and_proves_it() -> None:
         assert names(world)[:2] == ["apply Secret prometheus-main", "patch Pod prometheus-main-0"]
         assert names(world).count("apply Secret prometheus-main") == 1
         assert passes.count(MAIN) <= 2
+
+    settled(prometheus(), monitor())(scenario)
+
+
+def test_a_process_that_read_prometheus_yaml_before_its_other_files_is_not_taken_for_live(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The kubelet watches each Secret by itself: what was written first need not reach it first."""
+    monkeypatch.setattr(assembly, "INLINE_LIMIT", 0)
+
+    async def scenario(world: World) -> None:
+        (late,) = {key.name for kind, key in world.client.objects if kind == SECRET and "-scrape-" in key.name}
+        world.late = {late}
+        world.put(monitor(generation=2, path="/other"))
+        world.feed()
+        await world.one(MAIN)
+        assert "not refreshed" in str(world.errors[MAIN])
+        assert world.process().jobs == set()
+        world.late = set()
+        await world.settle()
+        assert world.process().jobs == {"serviceMonitor/shop/web/0"}
+        assert condition(world.main(), "ConfigLive") == ("True", "Live")
+
+    settled(prometheus(), monitor())(scenario)
+
+
+def test_a_job_whose_targets_are_not_discovered_yet_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assembly, "INLINE_LIMIT", 0)
+
+    async def scenario(world: World) -> None:
+        assert "metrics" not in world.servers.calls
+        world.servers.scraped = set()
+        world.put(monitor(generation=2, path="/other"))
+        await world.settle()
+        assert condition(world.main(), "ConfigLive") == ("True", "Live")
+
+    settled(prometheus(), monitor())(scenario)
+
+
+def test_what_no_object_has_room_for_is_held_and_said_and_what_runs_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(world: World) -> None:
+        before = world.process().config
+        monkeypatch.setattr(assembly, "SECRET_LIMIT", 100)
+        world.put(monitor(generation=2, path="/other"))
+        await world.settle()
+        assert world.process().config == before
+        assert [name for name in names(world) if "Secret" in name] == []
+        (live,) = (one for one in world.main()["status"]["conditions"] if one["type"] == "ConfigLive")
+        assert (live["status"], live["reason"]) == ("False", "Held")
+        assert "prometheus.yaml would have" in live["message"]
+        monkeypatch.undo()
+        await world.later()
+        assert "/other" in world.process().config
+        assert condition(world.main(), "ConfigLive") == ("True", "Live")
 
     settled(prometheus(), monitor())(scenario)
 

@@ -47,17 +47,20 @@ async def _apply_one(client: Client, manager: str, owner: Manifest, live: Manife
         live = await client.apply(kind, desired)
     # Additions go first: a stranger's list item may clash with the one of ours that it replaced.
     if found := drift(desired, live, manager).operations():
-        live = await _patch(client, kind, desired, found)
+        live = await _patch(client, kind, desired, found, manager)
     if drift(desired, live, manager).apply:
         await client.apply(kind, desired)
 
 
-async def _patch(client: Client, kind: Kind, desired: Manifest, operations: Sequence[Operation]) -> Manifest:
+async def _patch(client: Client, kind: Kind, desired: Manifest, operations: Sequence[Operation], manager: str) -> Manifest:
     try:
         return await client.patch(kind, _key(desired), operations)
     except Rejected as error:
-        # What the patch points at went away since it was read.
-        raise Transient(str(error)) from error
+        live = await client.get(kind, _key(desired))
+        if live is None or drift(desired, live, manager).operations() != operations:
+            # What the patch points at went away since it was read.
+            raise Transient(str(error)) from error
+        raise
 
 
 def _refuse_stranger(live: Manifest, desired: Manifest, owner: Manifest) -> None:

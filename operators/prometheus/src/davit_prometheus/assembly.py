@@ -9,8 +9,12 @@ digest.
 from __future__ import annotations
 
 import hashlib
+import json
+import re
+import sys
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from davit.monitoring.emit import text
@@ -20,10 +24,12 @@ from davit_prometheus.model import INZONE_SHARD, RULES, SHARD, TOPOLOGY_ZONE, Jo
 
 _NOTHING = {"record": "davit:live", "expr": "vector(0) < 0"}
 """A rule that never records anything: groups without rules are not told by the process."""
+SECRET_LIMIT = 1_000_000
+"""Bytes in one Secret, of which the API server takes 1 MiB."""
 INLINE_LIMIT = 900_000
-"""Bytes up to which all jobs are in prometheus.yaml: a Secret holds 1 MiB."""
-BUCKET_LIMIT = 450_000
-"""Half a Secret, because while a new file replaces an old one both are there."""
+"""Bytes up to which all jobs are in prometheus.yaml."""
+JOB_LIMIT = 450_000
+"""Bytes of one job: half a Secret, because while a new file replaces an old one both are there."""
 RULES_LIMIT = 900_000
 """Bytes of rules in one ConfigMap."""
 LIVE = "davit-live"
@@ -32,15 +38,31 @@ NOTE = (
     "# Written by Davit's Prometheus operator from the objects that this Prometheus selects.\n"
     "# The last of the scrape_config_files names this configuration and matches no file.\n"
 )
+ALIASED = 100_000
+"""Lines in one file that aliases may stand for. go-yaml refuses a file in which they make it decode some 400,000 nodes more,
+or ninety-nine of a hundred; a line is at most four. Source: decode.go of go.yaml.in/yaml/v2, allowedAliasRatio."""
+_ITEM = re.compile(r"((?:^  - .*\n)(?:^    .*\n){1,15}(?!    ))", re.MULTILINE)
+"""A small mapping in a list of a job, mostly a relabeling step; `davit.monitoring.emit` writes each scalar on one line."""
+_NAME = re.compile(r"^(?:- |  )job_name: (.*)$", re.MULTILINE)
+_TOO_LARGE = f"{{}} would have {{:,}} bytes, and a Secret holds {SECRET_LIMIT:,}: {{}}"
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The text of one entry of scrape_configs; `digest` of the text tells whether it was judged before."""
+    """One entry of scrape_configs; `digest` of its text tells whether it was judged before.
+
+    pieces: the text in parts, where a part that other jobs have too is one string for all; size: bytes of the text.
+    """
 
     name: str
-    text: str
+    pieces: tuple[str, ...]
+    size: int
     digest: str
+
+    @property
+    def text(self) -> str:
+        """The lines, as an item of a list."""
+        return "".join(self.pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +78,22 @@ class Configuration:
         """What the loaded configuration must contain."""
         return marker(self.digest)
 
+    @property
+    def excess(self) -> str:
+        """Which file no Secret has room for, and the remedy; empty when all fit."""
+        if len(self.main.encode()) > SECRET_LIMIT:
+            return _TOO_LARGE.format("prometheus.yaml", len(self.main.encode()), "make shorter what the spec itself says")
+        for name, lines in self.buckets.values():
+            if len(lines.encode()) > SECRET_LIMIT:
+                # Shards are no remedy: each has all jobs.
+                remedy = f"of {SCRAPE_SECRETS} for scrape jobs: spread the monitors over several objects like this one"
+                return _TOO_LARGE.format(name, len(lines.encode()), remedy)
+        return ""
+
+    def lacks(self, jobs: Container[str]) -> bool:
+        """Whether a process with these jobs did not find one of the files: of that one it has none."""
+        return any(not any(_job_name(name) in jobs for name in _NAME.findall(lines)) for _, lines in self.buckets.values())
+
 
 @dataclass(frozen=True, slots=True)
 class RuleMap:
@@ -68,7 +106,8 @@ class RuleMap:
 def block(job: Job) -> Block:
     """The text of a job."""
     lines = text([job.config])
-    return Block(job.name, lines, digest_of(lines))
+    pieces = tuple(sys.intern(piece) for piece in _ITEM.split(lines) if piece)
+    return Block(job.name, pieces, len(lines.encode()), digest_of(lines))
 
 
 def digest_of(*parts: str) -> str:
@@ -95,11 +134,12 @@ def assemble(
         return placed(scope, shard, lines)
 
     start = own(text(top))
-    jobs = [own(one.text) for one in blocks]
-    inline = len(start) + sum(len(job.encode()) for job in jobs) <= INLINE_LIMIT
-    buckets = {} if inline else _buckets(blocks, jobs, salt)
+    inline = len(start.encode()) + sum(one.size for one in blocks) <= INLINE_LIMIT
+    jobs = [own(one.text) for one in blocks] if inline else []
+    spread = {} if inline else {number: own(_short(some)) for number, some in _spread(blocks).items()}
+    buckets = {number: (f"jobs-{number}-{digest_of(salt, lines)}.yaml", lines) for number, lines in spread.items()}
     files = [f"{CONFIG_DIR}/{name}" for name, _ in buckets.values()]
-    digest = digest_of(salt, start, *files, *(jobs if inline else ()), *_fingerprints(assets))
+    digest = digest_of(salt, start, *files, *jobs, *_fingerprints(assets))
     body = text({"scrape_config_files": [*files, marker(digest)]})
     if inline:
         body += "".join(("scrape_configs:\n", *jobs)) if jobs else "scrape_configs: []\n"
@@ -118,25 +158,36 @@ def placed(scope: Scope, shard: int, lines: str) -> str:
     return lines.replace(TOPOLOGY_ZONE, scope.zone(shard))
 
 
-def _buckets(blocks: Sequence[Block], jobs: Sequence[str], salt: str) -> dict[int, tuple[str, str]]:
-    """By a hash of the job's name, so that an edit rewrites one Secret; as few Secrets as will do."""
-    count = 1
-    while count < SCRAPE_SECRETS:
-        sizes = [0] * count
-        for one, job in zip(blocks, jobs, strict=True):
-            sizes[_bucket(one.name, count)] += len(job.encode())
-        if max(sizes) <= BUCKET_LIMIT:
-            break
-        count *= 2
-    found: dict[int, list[str]] = {}
-    for one, job in zip(blocks, jobs, strict=True):
-        found.setdefault(_bucket(one.name, count), []).append(job)
-    texts = {number: "".join(("scrape_configs:\n", *parts)) for number, parts in sorted(found.items())}
-    return {number: (f"jobs-{number}-{digest_of(salt, lines)}.yaml", lines) for number, lines in texts.items()}
+def _spread(blocks: Sequence[Block]) -> dict[int, list[Block]]:
+    """By a hash of the job's name over always as many Secrets, so that an edit rewrites one of them."""
+    found: dict[int, list[Block]] = {}
+    for one in blocks:
+        found.setdefault(zlib.crc32(one.name.encode()) % SCRAPE_SECRETS, []).append(one)
+    return dict(sorted(found.items()))
 
 
-def _bucket(name: str, count: int) -> int:
-    return zlib.crc32(name.encode()) % count
+def _short(blocks: Sequence[Block]) -> str:
+    """The jobs, where what several have alike, as is most of a monitor's relabeling, is said once and referred to."""
+    counts = Counter(piece for one in blocks for piece in one.pieces)
+    known: dict[str, str] = {}
+    lines, room = ["scrape_configs:\n"], ALIASED
+    for one in blocks:
+        for piece in one.pieces:
+            if piece in known and room > 0:
+                lines.append(known[piece])
+                room -= piece.count("\n")
+            elif piece not in known and counts[piece] > 1 and _ITEM.fullmatch(piece):
+                number = len(known)
+                known[piece] = f"  - *{number}\n"
+                # On a line of its own: before a key, an anchor would name that key.
+                lines.append(f"  - &{number}\n    {piece.removeprefix('  - ')}")
+            else:
+                lines.append(piece)
+    return "".join(lines)
+
+
+def _job_name(scalar: str) -> str:
+    return str(json.loads(scalar)) if scalar.startswith('"') else scalar
 
 
 def rule_maps(files: Mapping[str, str], before: Sequence[Iterable[str]]) -> list[RuleMap]:

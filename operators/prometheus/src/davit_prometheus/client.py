@@ -6,6 +6,7 @@ Source: prometheus.io/docs/prometheus/latest/querying/api and management_api.
 from __future__ import annotations
 
 import json
+import re
 import ssl
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -20,6 +21,8 @@ from davit_prometheus.model import Pool
 Json = dict[str, Any]
 
 
+_DISCOVERED = re.compile(r'^prometheus_sd_discovered_targets\{config="((?:[^"\\]|\\.)*)",name="scrape"\} ', re.MULTILINE)
+"""Set for each job by the reload itself; source: discovery/manager.go and discovery/legacymanager/manager.go, ApplyConfig."""
 RELOAD_TIMEOUT = 60.0
 """Seconds: the first load of thousands of jobs takes some."""
 
@@ -64,6 +67,18 @@ class PrometheusClient:
         data = await self._data(f"{url}/api/v1/rules", {"rule_group[]": group})
         return {one["file"]: int(one.get("limit", 0)) for one in data.get("groups", ()) if one["name"] == group}
 
+    async def jobs(self, url: str) -> set[str]:
+        """Names of the jobs that are scraped: a new one is among them once its targets were discovered, after some seconds."""
+        data = await self._data(f"{url}/api/v1/scrape_pools")
+        return set(data.get("scrapePools") or ())
+
+    async def loaded_jobs(self, url: str) -> set[str]:
+        """Names of the jobs that are loaded, new ones too; large, and so dear, where there are thousands."""
+        status, body = await self._request("GET", f"{url}/metrics")
+        if status != HTTPStatus.OK:
+            raise PrometheusError(f"{url}/metrics: HTTP {status}")
+        return {_unescaped(name) for name in _DISCOVERED.findall(body.decode(errors="replace"))}
+
     async def pools(self, url: str) -> dict[str, Pool]:
         """How many targets each scrape pool has, and how many of them are up; only pools with targets."""
         data = await self._data(f"{url}/api/v1/targets", {"state": "active"})
@@ -98,3 +113,8 @@ def _pool(targets: list[Json]) -> Pool:
     down = [target for target in targets if target.get("health") != "up"]
     errors = sorted({str(target["lastError"])[:200] for target in down if target.get("lastError")})
     return Pool(len(targets), len(targets) - len(down), tuple(errors[:3]))
+
+
+def _unescaped(value: str) -> str:
+    """A label's value in the text format of metrics."""
+    return re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], value)

@@ -106,7 +106,7 @@ class Judge:
         if not new:
             return
         good = [block for block in blocks if memory.judged.get(block.digest, "") is None]
-        if sum(len(block.text) for block in blocks) > WHOLE:
+        if sum(block.size for block in blocks) > WHOLE:
             top, good = {"global": top["global"]} if "global" in top else {}, []
 
         async def ask(parts: Sequence[Block]) -> str | None:

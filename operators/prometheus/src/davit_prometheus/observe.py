@@ -246,6 +246,7 @@ class Observer:
         memory.salt = next((known for one in found if (known := _salt(scope, one))), memory.salt)
         count = _shards(instance, found)
         shards = tuple(assemble(scope, shard, top_level, assets, good, salt=memory.salt) for shard in range(count))
+        held = held or next((excess for one in shards if (excess := one.excess)), "")
         refused = memory.refused.of(edition(shards, maps), self.clock())
         if refused and memory.good is None:
             held = f"the processes refuse what is written: {refused}"
@@ -287,6 +288,13 @@ class Observer:
     async def loaded(self, instance: Instance, pod: Pod, wanted: Configuration, maps: Sequence[RuleMap]) -> Live | None:
         """What the process has loaded, if that is what is wanted; raises `PrometheusError` when it does not answer."""
         if wanted.marker not in await self.prometheus.config(pod.url):
+            return None
+        # A pattern that matches no file is no error, and the kubelet may have a new prometheus.yaml before its other files.
+        if (
+            wanted.buckets
+            and wanted.lacks(await self.prometheus.jobs(pod.url))
+            and wanted.lacks(await self.prometheus.loaded_jobs(pod.url))
+        ):
             return None
         if maps:
             found = await self.prometheus.loaded_rules(pod.url, LIVE)

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from davit_prometheus.api.monitors import POD_MONITOR, PROBE, SERVICE_MONITOR, PodMonitorSpec, ProbeSpec, ServiceMonitorSpec
 from davit_prometheus.api.rules import PROMETHEUS_RULE, PrometheusRuleSpec
 from davit_prometheus.api.scrapeconfig import SCRAPE_CONFIG, ScrapeConfigSpec
-from davit_prometheus.assembly import BUCKET_LIMIT, LIVE, RULES_LIMIT, block, digest_of
+from davit_prometheus.assembly import JOB_LIMIT, LIVE, RULES_LIMIT, block, digest_of
 from davit_prometheus.config import jobs, rules
 from davit_prometheus.inventory import Part
 from davit_prometheus.judge import Proved
@@ -51,9 +51,9 @@ def part(
         return _fitting(Part(stamp, refs, found.rendered, file=found.file, unknown=unknown), found.groups)
     rendered = jobs.render(instance.scope, manifest, assets)
     blocks = [block(job) for job in rendered.jobs]
-    huge = tuple(Fault(_endpoint(kind, one.name), TOO_LARGE) for one in blocks if len(one.text) > BUCKET_LIMIT)
+    huge = tuple(Fault(_endpoint(kind, one.name), TOO_LARGE) for one in blocks if one.size > JOB_LIMIT)
     rendered = replace(rendered, faults=(*rendered.faults, *huge))
-    return Part(stamp, refs, rendered, tuple(one for one in blocks if len(one.text) <= BUCKET_LIMIT), unknown=unknown)
+    return Part(stamp, refs, rendered, tuple(one for one in blocks if one.size <= JOB_LIMIT), unknown=unknown)
 
 
 def _fitting(part: Part, given: Iterable[tuple[str, Json]]) -> Part:

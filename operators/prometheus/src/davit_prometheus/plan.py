@@ -13,7 +13,7 @@ from davit.monitoring.rollout import Orphan, growth, unchangeable
 from davit.monitoring.salt import ANNOTATION as SALT
 from davit.monitoring.sharing import services
 
-from davit_prometheus.assembly import Configuration
+from davit_prometheus.assembly import SECRET_LIMIT, Configuration
 from davit_prometheus.commands import MakeLive
 from davit_prometheus.manifests import CONFIG_KEY, config_secret, metadata, rules_config_map, scrape_secrets, thanos, tls_secret
 from davit_prometheus.manifests.disruption_budget import disruption_budget
@@ -24,8 +24,6 @@ from davit_prometheus.manifests.web_config import web_config_secret
 from davit_prometheus.model import OPERATOR, TLS_ASSETS, Instance
 from davit_prometheus.snapshot import Pod, Snapshot
 
-SECRET_LIMIT = 1_000_000
-"""Bytes in one Secret, of which the API server takes 1 MiB."""
 ASSETS_LIMIT = 900_000
 """Bytes of TLS assets in one Secret."""
 SOON, LATER = 1.0, 30.0
