@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -147,6 +148,42 @@ async def test_nothing_is_done_where_manifests_fail() -> None:
     assert await stage.run(KEY) == 60.0
     assert not stage.executed
     assert stage.live["status"]["said"] == "Rejected"
+
+
+@pytest.mark.parametrize("refused", [2, 3])
+async def test_files_are_loaded_whatever_else_is_refused(refused: int) -> None:
+    """A manifest, or what is asked of the API server by an action."""
+    stage = Stage(Plan((config("b"),), (Do(message="risky"),), files=(config("a"),), load=Do(message="load")))
+    done: list[str] = []
+
+    async def execute(action: Action, domain: str, snapshot: Seen) -> None:
+        done.append(action.message)
+        if action.message == "risky" and refused == 3:
+            raise Rejected("no")
+
+    stage.operator.execute = execute  # type: ignore[method-assign]
+    if refused == 2:
+        stage.client.fail_write(2, before=True, error=Rejected("no"))
+    assert await stage.run(KEY) == 60.0
+    assert done == (["load"] if refused == 2 else ["risky", "load"])
+    assert stage.live["status"]["said"] == "Rejected"
+
+
+@pytest.mark.parametrize("error", [Rejected("no"), Transient("down")])
+async def test_files_that_are_not_written_are_not_loaded(error: Exception) -> None:
+    stage = Stage(Plan((config("b"),), files=(config("a"),), load=Do()))
+    stage.client.fail_write(1, before=True, error=error)
+    with contextlib.suppress(Transient):
+        await stage.run(KEY)
+    assert not stage.executed
+    assert (CONFIG_MAP, Key("ns", "b")) not in stage.client.objects
+
+
+async def test_files_are_wanted_and_not_pruned() -> None:
+    stage = Stage(Plan((config("b"),), files=(config("a"),), prune=(CONFIG_MAP,)))
+    await stage.run(KEY)
+    await stage.run(KEY)
+    assert {key.name for kind, key in stage.client.objects if kind == CONFIG_MAP} == {"a", "b"}
 
 
 # --- the gate --------------------------------------------------------------------------------------------------------

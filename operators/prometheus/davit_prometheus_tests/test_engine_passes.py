@@ -499,6 +499,12 @@ def test_a_stateful_set_stays_when_the_api_server_would_not_take_its_successor()
         assert world.live(STATEFUL_SET, "prometheus-main")["metadata"]["uid"] == uid
         assert condition(world.main(), "Ready") == ("False", "Rejected")
         assert condition(world.main(), "Available") == ("True", "")
+        # Monitors go live meanwhile.
+        world.put(monitor(generation=2, path="/other"))
+        await world.settle()
+        assert "/other" in world.process().config
+        assert condition(world.main(), "ConfigLive") == ("True", "Live")
+        assert condition(world.main(), "Ready") == ("False", "Rejected")
         world.put(prometheus(generation=3))
         await world.settle()
         assert condition(world.main(), "Ready") == ("True", "AllLive")

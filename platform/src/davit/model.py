@@ -80,7 +80,9 @@ class Plan:
     manifests: desired children, in the order in which they are applied;
     prune: kinds of which our labelled, no longer desired objects are removed;
     actions: at most one risky step, after the manifests;
-    requeue_after: seconds until the next look, None to wait for an event.
+    requeue_after: seconds until the next look, None to wait for an event;
+    files: desired children that processes read, applied before the manifests;
+    load: brings the files into the processes, last, and also where the API server refuses something of the rest.
     """
 
     manifests: tuple[Manifest, ...] = ()
@@ -89,6 +91,8 @@ class Plan:
     intent: Mapping[str, Any] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
     requeue_after: float | None = None
+    files: tuple[Manifest, ...] = ()
+    load: Action | None = None
     detail: Any = None
     """The operator's own findings for its status room, never read by the library."""
 

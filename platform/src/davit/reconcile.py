@@ -120,9 +120,23 @@ class Reconciler(Generic[D, S]):
         self._must_lead()
         if plan.intent:
             await write_status(self.client, self.operator.kind, resource, {**resource.get("status", {}), **plan.intent})
+        await apply.apply_all(self.client, self.operator.name, resource, snapshot.children, plan.files)
+        if plan.load is None:
+            await self._change(resource, domain, snapshot, plan)
+            return
+        refused: Blocked | None = None
+        try:
+            await self._change(resource, domain, snapshot, plan)
+        except Blocked as error:
+            refused = error
+        await self._act(resource, domain, snapshot, plan.load)
+        if refused is not None:
+            raise refused
+
+    async def _change(self, resource: Manifest, domain: D, snapshot: S, plan: Plan) -> None:
         children = snapshot.children
         await apply.apply_all(self.client, self.operator.name, resource, children, plan.manifests)
-        await apply.prune(self.client, resource, children, plan.manifests, plan.prune)
+        await apply.prune(self.client, resource, children, (*plan.files, *plan.manifests), plan.prune)
         for notice in plan.notices:
             await self.client.event(resource, notice)
         for action in plan.actions:

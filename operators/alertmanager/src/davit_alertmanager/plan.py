@@ -38,13 +38,13 @@ def plan(instance: Instance, snapshot: Snapshot, now: float) -> Plan:
     waits_for_files = snapshot.foreign and not files
     sets = [] if orphans or waits_for_files else [wanted]
     risky: list[Action] = [*orphans, *growth([wanted], snapshot.volumes)]
-    # What a process needs to answer comes before what waits for its answer.
-    actions = risky[:1]
-    if snapshot.edition is not None and snapshot.behind:
-        actions.append(MakeLive(tuple(snapshot.behind), snapshot.edition))
+    load = MakeLive(tuple(snapshot.behind), snapshot.edition) if snapshot.edition is not None and snapshot.behind else None
     return Plan(
-        manifests=(*files, *_settings(instance), *_services(instance, snapshot), *sets, *_guards(instance, snapshot, wanted)),
-        actions=tuple(actions),
+        files=tuple(files),
+        manifests=(*_settings(instance), *_services(instance, snapshot), *sets, *_guards(instance, snapshot, wanted)),
+        # Before loading: what a process needs to answer.
+        actions=tuple(risky[:1]),
+        load=load,
         # What is not among the manifests for a reason must not be pruned.
         prune=() if snapshot.edition is None or orphans or waits_for_files else PRUNED,
         notices=tuple(_notices(snapshot)),

@@ -15,8 +15,6 @@ class MakeLive:
     pods: tuple[Pod, ...]
     configurations: tuple[Configuration, ...]
     rules: tuple[RuleMap, ...]
-    secrets: tuple[str, ...] = ()
-    """Names of the Secrets with the configuration, by shard."""
     destructive: bool = False
     reason: str = ""
 

@@ -50,7 +50,6 @@ def plan(instance: Instance, snapshot: Snapshot, now: float) -> Plan:
     files = [] if snapshot.held else [*_files(instance, snapshot, children)]
     sidecar = [thanos.client_secret(instance)] if instance.thanos_image else []
     manifests = [
-        *files,
         web_config_secret(instance),
         *sidecar,
         *_services(instance, snapshot),
@@ -62,16 +61,14 @@ def plan(instance: Instance, snapshot: Snapshot, now: float) -> Plan:
     known = () if snapshot.held or snapshot.foreign else tuple(pod for pod in running if pod.shard < len(snapshot.configurations))
     stale = tuple(pod for pod in known if pod.url and not _is_live(snapshot, pod))
     risky: list[Action] = [*orphans, *growth(sets, snapshot.volumes)]
-    # First: a process whose disk is full may never answer, and waits for its volume to grow.
-    actions = risky[:1]
-    if stale:
-        secrets = tuple(config_secret(instance.scope, shard) for shard in range(len(snapshot.configurations)))
-        actions.append(MakeLive(stale, snapshot.configurations, snapshot.rules, secrets))
     # Pods that do not run yet are no reason to look again soon: their events wake.
     waits = bool(snapshot.held or snapshot.refused or stale or leaving)
     return Plan(
+        files=tuple(files),
         manifests=tuple(manifests),
-        actions=tuple(actions),
+        # Before loading: a process whose disk is full may never answer, and waits for its volume to grow.
+        actions=tuple(risky[:1]),
+        load=MakeLive(stale, snapshot.configurations, snapshot.rules) if stale else None,
         # A StatefulSet that is to be made anew is not among the manifests, and pruning would take its pods.
         prune=()
         if snapshot.held or orphans or leaving
