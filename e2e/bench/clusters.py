@@ -40,7 +40,7 @@ class Bench:
             yield box
         finally:
             box.delete()
-            until("the namespace is gone", lambda: not self._left(box), deadline=180, every=1)
+            until("the namespace is gone", lambda: not self._left(box), deadline=600, every=1)
 
     def _left(self, box: Sandbox) -> bool:
         return any(self.kube.get(NAMESPACE, None, name) for name in (box.namespace, *box.namespaces))

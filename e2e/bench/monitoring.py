@@ -352,13 +352,15 @@ def idle(bench: Bench, side: Side) -> tuple[float, dict[str, int]]:
 
 
 def five_thousand(bench: Bench, both: tuple[Side, Side], count: int = 5000) -> list[Result]:
-    """Memory with very many monitors of one Prometheus."""
-    found = {}
+    """An edit, and the memory, with very many monitors of one Prometheus."""
+    found: dict[str, list[Edit]] = {}
+    resident: dict[str, float] = {}
     for side in both:
         with measured(bench, side, "five-thousand") as box:
-            create(side, bench, box, count)
-            found[side.name] = memory(side)
-    return [_pair(f"operator memory, {count:,} monitors", found, "MB")]
+            prometheus = create(side, bench, box, count)
+            found[side.name] = edits(bench, side, prometheus, count)
+            resident[side.name] = memory(side)
+    return [*_edits(f"{count:,} monitors", found), _pair(f"operator memory, {count:,} monitors", resident, "MB")]
 
 
 def secrets(bench: Bench, both: tuple[Side, Side], count: int = 5000) -> list[Result]:

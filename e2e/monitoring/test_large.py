@@ -18,6 +18,8 @@ pytestmark = pytest.mark.serial
 
 COUNT = 1100
 MEBIBYTE = 1024 * 1024
+BULKY = {"port": "x", "params": {"bulk": ["x" * 700]}}
+"""Unlike the relabeling that all jobs have alike, this is stored with each."""
 ABSENT = {"username": {"name": "absent", "key": "u"}, "password": {"name": "absent", "key": "p"}}
 
 
@@ -34,7 +36,7 @@ def test_configuration_beyond_a_mebibyte_is_live(prometheus: Prometheus, restore
     wanted = {f"serviceMonitor/{box.namespace}/m{number:04d}/0" for number in range(COUNT)}
     prometheus.create(scrapeInterval="30s")
     start = time.monotonic()
-    monitors.many(box, COUNT)
+    monitors.many(box, COUNT, BULKY)
     box.note(f"{COUNT} ServiceMonitors made in {time.monotonic() - start:.0f} s")
     prometheus.until("all jobs run", lambda: prom.pools(prometheus.process) == wanted, seconds=300)
     box.note(f"all run after {time.monotonic() - start:.0f} s")

@@ -91,11 +91,11 @@ def further_namespace(box: Sandbox, suffix: str, **labels: str) -> str:
     return name
 
 
-def many(box: Sandbox, count: int, *, labels: Json | None = None, namespace: str = "", first: int = 0) -> None:
+def many(box: Sandbox, count: int, endpoint: Json | None = None) -> None:
     """ServiceMonitors m0000, m0001 ... that match no Service, made at once by several threads."""
 
     def make(number: int) -> None:
-        service_monitor(box, f"m{number:04d}", {"port": "x"}, app="none", labels=labels, namespace=namespace)
+        service_monitor(box, f"m{number:04d}", endpoint or {"port": "x"}, app="none")
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(make, range(first, first + count)))
+        list(pool.map(make, range(count)))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
-from davit.monitoring.emit import text
+from davit.monitoring.emit import shortened, text
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,3 +49,17 @@ def test_ordinary_words_stay_readable() -> None:
     job = {"job_name": "serviceMonitor/a/b/0", "params": {"x": ["y", "zed"]}, "a": [], "b": {}, "n": [[1]]}
     lines = ["- job_name: serviceMonitor/a/b/0", "  params:", "    x:", '    - "y"', "    - zed", "  a: []", "  b: {}"]
     assert text({"scrape_configs": [job]}).splitlines() == ["scrape_configs:", *lines, '  "n":', "  - - 1"]
+
+
+LONG = '{{ range .Alerts }}- *0 "quoted" &1\n{{ end }}'
+
+
+@given(st.lists(st.dictionaries(KEYS, st.one_of(DATA, st.just(LONG), st.lists(st.just(LONG)))), min_size=1, max_size=5))
+def test_a_shortened_text_is_read_back_as_it_was(data: list[dict[str, Any]]) -> None:
+    assert yaml.safe_load(shortened(text({"a": data}))) == {"a": data}
+
+
+def test_long_strings_are_said_once() -> None:
+    lines = shortened(text({"a": LONG, "b": [LONG, {"c": LONG, "d": "a: b"}, {"d": "a: b"}], "e": "a: " + "x" * 30}))
+    assert lines.count("range") == 1
+    assert lines.splitlines()[1:] == ["b:", "- *0", "- c: *0", '  d: "a: b"', '- d: "a: b"', f'e: "a: {"x" * 30}"']

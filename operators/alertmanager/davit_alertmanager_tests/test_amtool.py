@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from davit.model import Manifest
+from davit.monitoring import emit
+from davit_alertmanager.edition import LIMIT
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +19,7 @@ from davit_alertmanager_tests import strategies, test_differential, test_routing
 from davit_alertmanager_tests.routing import receivers
 from davit_alertmanager_tests.test_differential import BAD, BASE, ROUTES, common
 from davit_alertmanager_tests.upstream import AMTOOLS, NEWEST, amtool
-from davit_alertmanager_tests.world import HOME, Json, alertmanager, base_secret, config, world
+from davit_alertmanager_tests.world import HOME, Json, alertmanager, base_secret, config, secret, world
 
 pytestmark = pytest.mark.differential
 every_release = pytest.mark.parametrize("release", AMTOOLS)
@@ -46,6 +49,24 @@ def test_every_object_loads(release: str, one: Json, other: Json) -> None:
 @given(spec=strategies.specs(), section=strategies.global_configs)
 def test_every_object_loads_as_the_base(release: str, spec: Json, section: Json) -> None:
     loads(release, config("base", HOME, **spec), *common(HOME), alertmanagerConfiguration={"name": "base", "global": section})
+
+
+@every_release
+def test_a_configuration_of_more_than_a_secret_loads_and_is_the_same(release: str) -> None:
+    """Two thousand tenants with the same message; amtool fails on what go-yaml takes for too many aliases."""
+    text = "{{ range .Alerts }}*{{ .Labels.alertname }}*: {{ .Annotations.description }}\n{{ end }}" * 6
+    slack = [
+        {"apiURL": {"name": "keys", "key": "url"}, "channel": "#alerts", "title": "{{ .GroupLabels.alertname }}", "text": text}
+    ]
+    spec = {"route": {"receiver": "chat", "groupBy": ["alertname"]}, "receivers": [{"name": "chat", "slackConfigs": slack}]}
+    tenants = [config("alerts", f"team-{number:04d}", **spec) for number in range(2_000)]
+    keys = [secret("keys", f"team-{number:04d}", url=f"https://hooks.example.com/{number}") for number in range(2_000)]
+    found = world(alertmanager(version=release), base_secret(BASE), *tenants, *keys).rendered()
+    assert found.text.count("range .Alerts") == 6
+    assert len(found.text.encode()) < LIMIT
+    assert amtool(found.text, release) == ""
+    assert yaml.load(found.text, yaml.CSafeLoader) == found.config
+    assert len(emit.text(found.config).encode()) > 2 * LIMIT
 
 
 def _mangle(draw: strategies.Draw, value: Any) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,7 +16,26 @@ _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./(-][A-Za-z0-9_.
 _TYPED = re.compile(r"(?:y|n|yes|no|on|off|true|false|null|nan|inf)\Z", re.IGNORECASE)
 _SPECIAL = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 """What YAML does not allow in a stream, or takes for a line's end."""
+_LONG = re.compile(r'^( *(?:- )*(?:[A-Za-z_][\w.-]*: )?)("(?:[^"\\]|\\.){18,}")$', re.MULTILINE)
+"""A line that ends with a long quoted string."""
 INDENT = "  "
+
+
+def shortened(lines: str) -> str:
+    """A document of `text` in which long strings that it holds several times are said once and referred to by YAML aliases."""
+    counts = Counter(found[2] for found in _LONG.finditer(lines))
+    known: dict[str, int] = {}
+
+    def said(found: re.Match[str]) -> str:
+        head, value = found.groups()
+        if counts[value] == 1:
+            return found[0]
+        if value in known:
+            return f"{head}*{known[value]}"
+        known[value] = len(known)
+        return f"{head}&{known[value]} {value}"
+
+    return _LONG.sub(said, lines)
 
 
 def text(data: Any, depth: int = 0) -> str:

@@ -22,6 +22,8 @@ from davit_alertmanager.model import Base, Contribution, Foundation, Instance, J
 
 _ENVIRONMENT = re.compile(r"\$\([A-Za-z_0-9]+\)")
 _NOTHING: Mapping[Key, Mapping[str, str]] = MappingProxyType({})
+LARGE = 900_000
+"""Bytes of a text from which on repetitions are taken out of it: the Secret that holds it takes 1 MiB."""
 _ADDED = ("inhibit_rules", "receivers", "mute_time_intervals")
 
 
@@ -58,7 +60,7 @@ def assemble(ground: Foundation, contributions: Sequence[Contribution]) -> Rende
         files |= one.files
     text = _text(ground, contributions)
     return Rendered(
-        text=text,
+        text=emit.shortened(text) if len(text.encode()) > LARGE else text,
         config=_merged(ground, contributions),
         faults=ground.faults,
         ignored=(*ground.ignored, *_not_expanded(text)),
