@@ -21,4 +21,4 @@ class ApiError(Exception):
 
 
 class Unreachable(Exception):
-    """No answer from the API server."""
+    """No answer from the API server, or nobody there to be asked."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from e2e.support.errors import Unreachable
 from e2e.support.kinds import POD, PVC, STATEFUL_SET, Kind
 from e2e.support.kube import Json, condition, dig, pod_ready
 from e2e.support.process import Process
@@ -102,8 +103,10 @@ class Instance:
 
     @property
     def process(self) -> Process:
-        """Its only one, or the first."""
-        return self.processes()[0]
+        """Its only one, or the first; raises `Unreachable` while no pod is ready."""
+        for found in self.processes():
+            return found
+        raise Unreachable(f"no pod of {self.prefix} is ready")
 
     def until(self, what: str, look: Callable[[], Any], ready: Callable[[Any], Any] = bool, seconds: float = 60) -> Any:
         """Wait; a failure shows the whole state."""
