@@ -40,7 +40,8 @@ class Bench:
             yield box
         finally:
             box.delete()
-            until("the namespace is gone", lambda: not self._left(box), deadline=600, every=1)
+            # Its other objects wait for its pods, and those of a Prometheus may take ten minutes.
+            until("the namespace is gone", lambda: not self._left(box), deadline=900, every=1)
 
     def _left(self, box: Sandbox) -> bool:
         return any(self.kube.get(NAMESPACE, None, name) for name in (box.namespace, *box.namespaces))
