@@ -117,6 +117,8 @@ async def test_lists_are_read_page_by_page(client: KubeClient, namespace: str, m
     assert [found["metadata"]["name"] for found in await client.list(CONFIG_MAP, None, labels={"test": namespace})] == names
     odd = await client.list(CONFIG_MAP, namespace, labels={"odd": "1", "test": namespace})
     assert [found["metadata"]["name"] for found in odd] == ["c1", "c3"]
+    even = await client.list(CONFIG_MAP, namespace, labels={"test": namespace}, unlike={"odd": "1", "other": "x"})
+    assert [found["metadata"]["name"] for found in even] == ["c0", "c2", "c4"]
     (one,) = await client.list(CONFIG_MAP, namespace, fields={"metadata.name": "c2"})
     assert one["metadata"]["name"] == "c2"
     assert await client.keys(CONFIG_MAP, namespace) == {Key(namespace, name) for name in names}

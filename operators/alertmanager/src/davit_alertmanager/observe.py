@@ -17,8 +17,9 @@ from davit.kube.kinds import (
     SERVICE,
     STATEFUL_SET,
 )
-from davit.kube.labels import controlled_by
+from davit.kube.labels import MANAGED_BY, controlled_by
 from davit.model import Key, Manifest
+from davit.monitoring import workload
 from davit.monitoring.processes import Pod, address_of, container_of
 from davit.monitoring.rollout import guards, with_dropped
 from davit.monitoring.salt import salt_of
@@ -37,7 +38,7 @@ from davit_alertmanager.validate import validate
 
 CHILD_KINDS = (STATEFUL_SET, SECRET, SERVICE)
 SHARED_KINDS = (POD_DISRUPTION_BUDGET, NETWORK_POLICY)
-"""Kinds whose objects add up: all of the namespace are looked at, ours and others'."""
+"""Kinds whose objects add up: others' of the namespace are looked at as well."""
 PATIENCE = 60.0
 """Seconds that a change waits for a prover before it is published unproved."""
 NOBODY_TEXT = marked_text(NOBODY.text) or ""
@@ -90,18 +91,17 @@ class Observer:
         """Our children, and the kinds of which somebody else has an object that ours would clash with."""
         namespace, chosen = instance.key.namespace, selector(instance)
         listed = await asyncio.gather(
-            *(self.kube.list(kind, namespace, labels=chosen) for kind in CHILD_KINDS),
-            *(self.kube.list(kind, namespace) for kind in SHARED_KINDS),
+            *(self.kube.list(kind, namespace, labels=chosen) for kind in (*CHILD_KINDS, *SHARED_KINDS)),
+            *(self.kube.list(kind, namespace, unlike={MANAGED_BY: workload.MANAGED_BY}) for kind in SHARED_KINDS),
         )
         governing, client, generated = await asyncio.gather(
             self.kube.get(SERVICE, Key(namespace, governing_service(instance))),
             self.kube.get(SERVICE, Key(namespace, instance.prefix)),
             self.kube.get(SECRET, Key(namespace, config_secret(instance))),
         )
-        every = [manifest for some in listed for manifest in some]
-        ours = [one for one in every if chosen.items() <= (one["metadata"].get("labels") or {}).items()]
+        ours = [manifest for some in listed[: -len(SHARED_KINDS)] for manifest in some]
         known = {one["metadata"]["uid"] for one in ours}
-        strangers = {one["kind"] for one in every if one["metadata"]["uid"] not in known and guards(one, chosen)}
+        strangers = {one["kind"] for some in listed[-len(SHARED_KINDS) :] for one in some if guards(one, chosen)}
         if client is not None and client["metadata"]["uid"] not in known:
             strangers.add("Service")
         if governing is not None and governing["metadata"]["uid"] not in known:

@@ -20,7 +20,9 @@ from davit.kube.kinds import (
     SERVICE,
     STATEFUL_SET,
 )
+from davit.kube.labels import MANAGED_BY
 from davit.model import Key, Kind, Manifest
+from davit.monitoring import workload
 from davit.monitoring.assets import Assets, Ref
 from davit.monitoring.bindings import ObjectId
 from davit.monitoring.faults import Fault
@@ -66,7 +68,7 @@ from davit_prometheus.validate import validate
 
 CHILD_KINDS = (STATEFUL_SET, SECRET, CONFIG_MAP, SERVICE)
 SHARED_KINDS = (POD_DISRUPTION_BUDGET, NETWORK_POLICY)
-"""Kinds whose objects add up: all of the namespace are looked at, ours and others'."""
+"""Kinds whose objects add up: others' of the namespace are looked at as well."""
 PATIENCE = 60.0
 """Seconds that a change waits for a prover before it is published unproved."""
 TARGETS_EVERY = 30.0
@@ -141,12 +143,11 @@ class Observer:
         """Our children, and the kinds of which somebody else has an object that ours would clash with."""
         scope, namespace = instance.scope, instance.key.namespace
         listed = await asyncio.gather(
-            *(self.kube.list(kind, namespace, labels=child_labels(scope)) for kind in CHILD_KINDS),
-            *(self.kube.list(kind, namespace) for kind in SHARED_KINDS),
+            *(self.kube.list(kind, namespace, labels=child_labels(scope)) for kind in (*CHILD_KINDS, *SHARED_KINDS)),
+            *(self.kube.list(kind, namespace, unlike={MANAGED_BY: workload.MANAGED_BY}) for kind in SHARED_KINDS),
         )
-        found = [manifest for some in listed for manifest in some]
-        ours = [one for one in found if child_labels(scope).items() <= (one["metadata"].get("labels") or {}).items()]
-        others = [one for one in found if one not in ours]
+        ours = [manifest for some in listed[: -len(SHARED_KINDS)] for manifest in some]
+        others = [manifest for some in listed[-len(SHARED_KINDS) :] for manifest in some]
         governing = await self.kube.get(SERVICE, Key(namespace, governing_service_name(scope)))
         client = await self.kube.get(SERVICE, Key(namespace, scope.prefix))
         strangers = {one["kind"] for one in others if guards(one, selector(scope))}

@@ -24,9 +24,13 @@ class Client(Protocol):
         namespace: str | None,
         *,
         labels: Mapping[str, str] | None = None,
+        unlike: Mapping[str, str] | None = None,
         fields: Mapping[str, str] | None = None,
     ) -> list[Manifest]:
-        """Live objects, each with apiVersion and kind filled in; None lists all namespaces."""
+        """Live objects, each with apiVersion and kind filled in; None lists all namespaces.
+
+        Only those with all of the labels, and with none of the labels in `unlike`.
+        """
 
     async def create(self, kind: Kind, manifest: Manifest) -> Manifest:
         """POST; raises `Transient` when it exists already."""

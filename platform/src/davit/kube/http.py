@@ -233,10 +233,11 @@ class KubeClient:
         namespace: str | None,
         *,
         labels: Mapping[str, str] | None = None,
+        unlike: Mapping[str, str] | None = None,
         fields: Mapping[str, str] | None = None,
     ) -> list[Manifest]:
         """See Client."""
-        selectors = {"labelSelector": _selector(labels), "fieldSelector": _selector(fields)}
+        selectors = {"labelSelector": _selector(labels, unlike), "fieldSelector": _selector(fields)}
         query = {name: value for name, value in selectors.items() if value}
         call = _call("list", kind, Key(namespace or "", ""), query=query)
         head = {"apiVersion": kind.api_version, "kind": kind.kind}
@@ -393,8 +394,9 @@ def _group(kind: Kind) -> str:
     return f"/apis/{kind.api_version}" if kind.group else f"/api/{kind.version}"
 
 
-def _selector(wanted: Mapping[str, str] | None) -> str:
-    return ",".join(f"{name}={value}" for name, value in (wanted or {}).items())
+def _selector(wanted: Mapping[str, str] | None, unwanted: Mapping[str, str] | None = None) -> str:
+    terms = [f"{name}={value}" for name, value in (wanted or {}).items()]
+    return ",".join([*terms, *(f"{name}!={value}" for name, value in (unwanted or {}).items())])
 
 
 def _key(manifest: Mapping[str, Any]) -> Key:

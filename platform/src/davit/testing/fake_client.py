@@ -100,6 +100,7 @@ class FakeClient:
         namespace: str | None,
         *,
         labels: Mapping[str, str] | None = None,
+        unlike: Mapping[str, str] | None = None,
         fields: Mapping[str, str] | None = None,
     ) -> list[Manifest]:
         """See Client."""
@@ -109,6 +110,7 @@ class FakeClient:
             if of == kind
             and namespace in (None, key.namespace)
             and (labels or {}).items() <= found["metadata"].get("labels", {}).items()
+            and not (unlike or {}).items() & found["metadata"].get("labels", {}).items()
             and all(_field(found, name) == value for name, value in (fields or {}).items())
         ]
 
