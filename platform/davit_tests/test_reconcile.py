@@ -169,6 +169,15 @@ async def test_files_are_loaded_whatever_else_is_refused(refused: int) -> None:
     assert stage.live["status"]["said"] == "Rejected"
 
 
+@pytest.mark.parametrize("error", [Blocked("ReloadRefused", "the process says no"), Transient("the process is away")])
+async def test_what_was_refused_is_said_where_loading_fails_too(error: Exception) -> None:
+    stage = Stage(Plan((config("b"),), files=(config("a"),), load=Do()))
+    stage.operator.errors["execute 1"] = error
+    stage.client.fail_write(2, before=True, error=Rejected("no"))
+    assert await stage.run(KEY) == 60.0
+    assert stage.live["status"]["said"] == "Rejected"
+
+
 @pytest.mark.parametrize("error", [Rejected("no"), Transient("down")])
 async def test_files_that_are_not_written_are_not_loaded(error: Exception) -> None:
     stage = Stage(Plan((config("b"),), files=(config("a"),), load=Do()))

@@ -115,6 +115,8 @@ class Process:
     files: dict[str, str] = field(default_factory=dict)
     config: str = ""
     jobs: set[str] = field(default_factory=set)
+    ever: set[str] = field(default_factory=set)
+    """Names in its metrics, from which many versions delete nothing."""
     rules: dict[str, int] = field(default_factory=dict)
     away: bool = False
     reloads: int = 0
@@ -161,6 +163,7 @@ class Servers:
         process.config = main
         read = [main, *(text for name, text in process.files.items() if name.startswith(f"{CONFIG_DIR}/jobs-") and name in main)]
         process.jobs = {job["job_name"] for text in read for job in yaml.safe_load(text).get("scrape_configs") or ()}
+        process.ever |= process.jobs
         process.rules = {
             name: group.get("limit", 0)
             for name, text in process.files.items()
@@ -176,7 +179,7 @@ class Servers:
         return self._at(url, "jobs").jobs & self.scraped if self.scraped is not None else self._at(url, "jobs").jobs
 
     async def loaded_jobs(self, url: str) -> set[str]:
-        return self._at(url, "metrics").jobs
+        return set(self._at(url, "metrics").ever)
 
     async def loaded_rules(self, url: str, group: str) -> dict[str, int]:
         return self._at(url, "rules").rules

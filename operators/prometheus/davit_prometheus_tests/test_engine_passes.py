@@ -96,15 +96,37 @@ def test_a_process_that_read_prometheus_yaml_before_its_other_files_is_not_taken
     settled(prometheus(), monitor())(scenario)
 
 
-def test_a_job_whose_targets_are_not_discovered_yet_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_job_is_live_before_its_targets_are_discovered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assembly, "INLINE_LIMIT", 0)
 
     async def scenario(world: World) -> None:
         assert "metrics" not in world.servers.calls
+        # In another file, so that of this one nothing was ever scraped.
+        world.servers.scraped = set(world.process().jobs)
+        reloads, began = world.process().reloads, faketime.now()
+        world.put(monitor("api"))
+        await world.settle()
+        assert condition(world.main(), "ConfigLive") == ("True", "Live")
+        assert world.process().reloads == reloads + 1
+        assert faketime.now() - began < 1
+        assert len([key for kind, key in world.client.objects if kind == SECRET and "-scrape-" in key.name]) == 2
+
+    settled(prometheus(), monitor())(scenario)
+
+
+def test_a_job_that_is_known_but_not_scraped_is_waited_for_without_reloading_all_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process that just started, or a job of which no target was ever discovered."""
+    monkeypatch.setattr(assembly, "INLINE_LIMIT", 0)
+
+    async def scenario(world: World) -> None:
         world.servers.scraped = set()
+        before = world.process().reloads
         world.put(monitor(generation=2, path="/other"))
         await world.settle()
         assert condition(world.main(), "ConfigLive") == ("True", "Live")
+        assert world.process().reloads == before + 2
 
     settled(prometheus(), monitor())(scenario)
 
@@ -121,6 +143,7 @@ def test_what_no_object_has_room_for_is_held_and_said_and_what_runs_is_kept(monk
         assert (live["status"], live["reason"]) == ("False", "Held")
         assert "prometheus.yaml would have" in live["message"]
         monkeypatch.undo()
+        assert world.due[MAIN] > 10
         await world.later()
         assert "/other" in world.process().config
         assert condition(world.main(), "ConfigLive") == ("True", "Live")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -27,7 +28,8 @@ def names(found: Top) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "word", ["on", "Off", "y", "N", "yes", "1e3", "010", "0x1f", "1_000", "+1", "-0", ".5", ".inf", "2001-01-01"]
+    "word",
+    ["on", "Off", "y", "N", "yes", "1e3", "010", "0x1f", "1_000", "+1", "-0", ".5", ".inf", "2001-01-01", "2001-01-01T10:00:00Z"],
 )
 def test_a_plain_scalar_whose_type_the_field_decides_is_written_as_it_was(word: str) -> None:
     (entry,) = entries(f"- a: {word}")
@@ -41,6 +43,12 @@ def test_a_quoted_scalar_stays_text(word: str) -> None:
     for value in entry.values():
         assert type(value) is str
     assert set(yaml.safe_load(emit.text([entry]))[0].values()) == {word}
+
+
+@pytest.mark.parametrize("word", ["2001-01-01 a: b", "2001-01-01 # a", "2001-01-01 \u2028- a"])
+def test_a_text_that_only_begins_like_a_date_is_written_as_text(word: str) -> None:
+    (entry,) = entries(f"- a: !!timestamp {json.dumps(word)}")
+    assert yaml.safe_load(emit.text([entry])) == [{"a": word}]
 
 
 def test_what_every_loader_reads_alike_is_plain_data() -> None:

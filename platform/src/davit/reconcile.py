@@ -129,7 +129,11 @@ class Reconciler(Generic[D, S]):
             await self._change(resource, domain, snapshot, plan)
         except Blocked as error:
             refused = error
-        await self._act(resource, domain, snapshot, plan.load)
+        try:
+            await self._act(resource, domain, snapshot, plan.load)
+        except (Blocked, Transient) as error:
+            # What was refused says more: it may be why nothing could be loaded.
+            raise refused or error from error
         if refused is not None:
             raise refused
 

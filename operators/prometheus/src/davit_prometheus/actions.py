@@ -22,6 +22,7 @@ from davit_prometheus import metrics
 from davit_prometheus.assembly import edition
 from davit_prometheus.client import PrometheusClient
 from davit_prometheus.commands import MakeLive
+from davit_prometheus.files import Files
 from davit_prometheus.inventory import Live, Memory
 from davit_prometheus.model import Instance
 from davit_prometheus.observe import Observer
@@ -81,6 +82,8 @@ class Actor:
     async def _one(self, action: MakeLive, instance: Instance, memory: Memory, pod: Pod) -> Live:
         wanted = action.configurations[pod.shard]
         pause = CALM if memory.reload_seconds > LONG else STEP
+        files = Files(self.prometheus, pod.url, wanted, self.clock)
+        await files.before()
 
         async def reload() -> None:
             began = self.clock()
@@ -88,7 +91,8 @@ class Actor:
             memory.reload_seconds = self.clock() - began
 
         async def loaded() -> Live | None:
-            return await self.observer.loaded(instance, pod, wanted, action.rules)
+            found = await self.observer.loaded(instance, pod, wanted, action.rules)
+            return found if found is not None and await files.found() else None
 
         pace = Pace(first=pause, step=pause)
         return await make_live(self.kube, pod.manifest, wanted.digest, reload, loaded, pace, self.clock)

@@ -73,7 +73,7 @@ class PrometheusClient:
         return set(data.get("scrapePools") or ())
 
     async def loaded_jobs(self, url: str) -> set[str]:
-        """Names of the jobs that are loaded, new ones too; large, and so dear, where there are thousands."""
+        """Names of the jobs that were loaded, new ones too, and in some versions those that are gone; dear for thousands."""
         status, body = await self._request("GET", f"{url}/metrics")
         if status != HTTPStatus.OK:
             raise PrometheusError(f"{url}/metrics: HTTP {status}")

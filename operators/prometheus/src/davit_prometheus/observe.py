@@ -20,9 +20,7 @@ from davit.kube.kinds import (
     SERVICE,
     STATEFUL_SET,
 )
-from davit.kube.labels import MANAGED_BY
 from davit.model import Key, Kind, Manifest
-from davit.monitoring import workload
 from davit.monitoring.assets import Assets, Ref
 from davit.monitoring.bindings import ObjectId
 from davit.monitoring.faults import Fault
@@ -53,6 +51,7 @@ from davit_prometheus.inventory import MAINS, SCRAPED, Inventory, Live, Memory, 
 from davit_prometheus.judge import Judge, Proved
 from davit_prometheus.manifests import (
     CONFIG_KEY,
+    MODE_LABEL,
     SHARD_LABEL,
     WEB_PORT,
     child_labels,
@@ -144,7 +143,7 @@ class Observer:
         scope, namespace = instance.scope, instance.key.namespace
         listed = await asyncio.gather(
             *(self.kube.list(kind, namespace, labels=child_labels(scope)) for kind in (*CHILD_KINDS, *SHARED_KINDS)),
-            *(self.kube.list(kind, namespace, unlike={MANAGED_BY: workload.MANAGED_BY}) for kind in SHARED_KINDS),
+            *(self.kube.list(kind, namespace, unlike={MODE_LABEL: child_labels(scope)[MODE_LABEL]}) for kind in SHARED_KINDS),
         )
         ours = [manifest for some in listed[: -len(SHARED_KINDS)] for manifest in some]
         others = [manifest for some in listed[-len(SHARED_KINDS) :] for manifest in some]
@@ -278,8 +277,11 @@ class Observer:
         for configurations, maps in editions:
             if pod.shard >= len(configurations):
                 continue
+            wanted = configurations[pod.shard]
             try:
-                found = await self.loaded(instance, pod, configurations[pod.shard], maps)
+                found = await self.loaded(instance, pod, wanted, maps)
+                if found is not None and wanted.buckets and wanted.lacks(await self.prometheus.jobs(pod.url)):
+                    return
             except PrometheusError:
                 return
             if found is not None:
@@ -287,15 +289,11 @@ class Observer:
                 return
 
     async def loaded(self, instance: Instance, pod: Pod, wanted: Configuration, maps: Sequence[RuleMap]) -> Live | None:
-        """What the process has loaded, if that is what is wanted; raises `PrometheusError` when it does not answer."""
+        """What the process has loaded, if that is what is wanted; raises `PrometheusError` when it does not answer.
+
+        Whether it found the files that prometheus.yaml names is another question: see `davit_prometheus.files`.
+        """
         if wanted.marker not in await self.prometheus.config(pod.url):
-            return None
-        # A pattern that matches no file is no error, and the kubelet may have a new prometheus.yaml before its other files.
-        if (
-            wanted.buckets
-            and wanted.lacks(await self.prometheus.jobs(pod.url))
-            and wanted.lacks(await self.prometheus.loaded_jobs(pod.url))
-        ):
             return None
         if maps:
             found = await self.prometheus.loaded_rules(pod.url, LIVE)

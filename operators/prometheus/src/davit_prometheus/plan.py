@@ -62,7 +62,9 @@ def plan(instance: Instance, snapshot: Snapshot, now: float) -> Plan:
     stale = tuple(pod for pod in known if pod.url and not _is_live(snapshot, pod))
     risky: list[Action] = [*orphans, *growth(sets, snapshot.volumes)]
     # Pods that do not run yet are no reason to look again soon: their events wake.
-    waits = bool(snapshot.held or snapshot.refused or stale or leaving)
+    # What no Secret has room for waits for an edit, and that is an event as well.
+    held = bool(snapshot.held) and not any(one.excess for one in snapshot.configurations)
+    waits = bool(held or snapshot.refused or stale or leaving)
     return Plan(
         files=tuple(files),
         manifests=tuple(manifests),
@@ -169,6 +171,13 @@ def _stateful_sets(
     The last is whether one is on its way out, which the garbage collector must finish first.
     """
     counts = {"rule_config_maps": len(snapshot.rules), "tls_secrets": len(_spread(snapshot.assets))}
+    if snapshot.held:
+        # What is not written is not to be mounted.
+        prefixes = {"rule_config_maps": ("ConfigMap", "rulefiles"), "tls_secrets": ("Secret", "tls-assets")}
+        counts = {
+            count: sum(kind == of and name.startswith(f"{instance.scope.prefix}-{part}-") for kind, name in children)
+            for count, (of, part) in prefixes.items()
+        }
     sets, orphans, leaving = [], [], False
     for shard in range(len(snapshot.configurations)):
         wanted = stateful_set(instance, shard, **counts)
