@@ -3,16 +3,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from davit.kube.kinds import PERSISTENT_VOLUME_CLAIM, POD, STATEFUL_SET
+from davit.kube.kinds import CONFIG_MAP, PERSISTENT_VOLUME_CLAIM, POD, POD_DISRUPTION_BUDGET, STATEFUL_SET
 from davit.model import Key, Manifest
 from davit.monitoring.processes import address_of
 from davit.status import verdict
+from davit_prometheus import assembly
 from davit_prometheus.manifests import selector
 from davit_prometheus.model import Instance
 from davit_prometheus.observe import _pod
 from davit_prometheus.validate import validate
 
-from davit_prometheus_tests.engine_world import SHOP, World, monitor, prometheus
+from davit_prometheus_tests.engine_world import SHOP, World, condition, monitor, prometheus, rule
 from davit_prometheus_tests.manifests_made import instance
 from davit_prometheus_tests.test_engine_passes import names, settled
 
@@ -99,6 +100,39 @@ def test_nothing_is_pruned_while_a_configuration_is_held() -> None:
         assert not any(write.verb == "delete" for write in world.client.writes)
 
     settled(prometheus(shards=2), monitor())(scenario)
+
+
+def test_no_pod_is_restarted_for_rules_that_a_held_configuration_would_bring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fourth ConfigMap of rules is another template, and it is not written."""
+
+    async def scenario(world: World) -> None:
+        before = world.live(STATEFUL_SET, "prometheus-main")["spec"]["template"]
+        rules = world.live(CONFIG_MAP, "prometheus-main-rulefiles-0")["data"]
+        (one,) = (len(name) + len(lines) for name, lines in rules.items() if name != "davit-live.yaml")
+        monkeypatch.setattr(assembly, "SECRET_LIMIT", 100)
+        monkeypatch.setattr(assembly, "RULES_LIMIT", one * 2)
+        world.put(*(rule(f"r{number}") for number in range(8)))
+        await world.settle()
+        assert condition(world.main(), "ConfigLive") == ("False", "Held")
+        assert world.live(STATEFUL_SET, "prometheus-main")["spec"]["template"] == before
+
+    settled(prometheus(), monitor(), rule("r0"))(scenario)
+
+
+@pytest.mark.parametrize("whose", ["a user's", "another Prometheus'"])
+def test_guards_of_the_users_own_are_respected_and_those_of_another_prometheus_are_none(whose: str) -> None:
+    async def scenario(world: World) -> None:
+        pods = {"app.kubernetes.io/instance": "main"}
+        more = {} if whose == "a user's" else {"labels": {"operator.prometheus.io/mode": "server"}}
+        head = {"name": "own", "namespace": SHOP, **more}
+        world.client.put(
+            POD_DISRUPTION_BUDGET, {"metadata": head, "spec": {"selector": {"matchLabels": pods}, "maxUnavailable": 1}}
+        )
+        await world.later()
+        ours = (POD_DISRUPTION_BUDGET, Key(SHOP, "prometheus-main")) in world.client.objects
+        assert ours is (whose != "a user's")
+
+    settled(prometheus(replicas=2), monitor())(scenario)
 
 
 def container(name: str = "prometheus", *, ready: bool = True) -> dict[str, Any]:

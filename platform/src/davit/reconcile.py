@@ -132,8 +132,10 @@ class Reconciler(Generic[D, S]):
         try:
             await self._act(resource, domain, snapshot, plan.load)
         except (Blocked, Transient) as error:
+            if refused is None:
+                raise
             # What was refused says more: it may be why nothing could be loaded.
-            raise refused or error from error
+            raise refused from error
         if refused is not None:
             raise refused
 

@@ -92,7 +92,7 @@ class Configuration:
 
     def lacks(self, jobs: Container[str]) -> bool:
         """Whether a process with these jobs did not find one of the files: of that one it has none."""
-        return any(not any(_job_name(name) in jobs for name in _NAME.findall(lines)) for _, lines in self.buckets.values())
+        return any(not any(_job_name(one[1]) in jobs for one in _NAME.finditer(lines)) for _, lines in self.buckets.values())
 
 
 @dataclass(frozen=True, slots=True)

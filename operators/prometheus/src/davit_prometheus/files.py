@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from davit_prometheus.assembly import Configuration
 from davit_prometheus.client import PrometheusClient, PrometheusError
@@ -31,7 +31,7 @@ class Files:
     clock: Callable[[], float] = time.monotonic
     _scraped: bool = False
     """Whether a job of each file was scraped before."""
-    _known: set[str] | None = field(default=None)
+    _known: set[str] | None = None
     """Names that metrics had before, None while that is not known."""
     _waited: bool = False
 

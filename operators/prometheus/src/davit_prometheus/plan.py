@@ -170,14 +170,12 @@ def _stateful_sets(
 
     The last is whether one is on its way out, which the garbage collector must finish first.
     """
-    counts = {"rule_config_maps": len(snapshot.rules), "tls_secrets": len(_spread(snapshot.assets))}
     if snapshot.held:
         # What is not written is not to be mounted.
-        prefixes = {"rule_config_maps": ("ConfigMap", "rulefiles"), "tls_secrets": ("Secret", "tls-assets")}
-        counts = {
-            count: sum(kind == of and name.startswith(f"{instance.scope.prefix}-{part}-") for kind, name in children)
-            for count, (of, part) in prefixes.items()
-        }
+        counts = {"rule_config_maps": _written_as(instance, children, "ConfigMap", "rulefiles"),
+                  "tls_secrets": _written_as(instance, children, "Secret", "tls-assets")}  # fmt: skip
+    else:
+        counts = {"rule_config_maps": len(snapshot.rules), "tls_secrets": len(_spread(snapshot.assets))}
     sets, orphans, leaving = [], [], False
     for shard in range(len(snapshot.configurations)):
         wanted = stateful_set(instance, shard, **counts)
@@ -190,6 +188,11 @@ def _stateful_sets(
         else:
             sets.append(wanted)
     return sets, orphans, leaving
+
+
+def _written_as(instance: Instance, children: Mapping[tuple[str, str], Manifest], kind: str, part: str) -> int:
+    """How many children of a kind there are of one part of the files."""
+    return sum(of == kind and name.startswith(f"{instance.scope.prefix}-{part}-") for of, name in children)
 
 
 def _services(instance: Instance, snapshot: Snapshot) -> Iterator[Manifest]:
