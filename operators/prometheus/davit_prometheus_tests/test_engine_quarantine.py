@@ -73,7 +73,8 @@ def test_a_rule_that_names_another_group_in_its_text_spoils_only_itself() -> Non
         assert condition(world.live(PROMETHEUS_RULE, "good"), "Accepted") == ("True", "InUse")
         assert condition(world.live(PROMETHEUS_RULE, "evil"), "Accepted") == ("False", "Rejected")
         names = re.findall(r"- name: (\S+?)\\n", str(world.promtool.asked))
-        assert names and all(re.fullmatch(r"g[0-9a-f]{16}-\d+", name) for name in names), names
+        assert names
+        assert all(re.fullmatch(r"g[0-9a-f]{16}-\d+", name) for name in names), names
 
     settled(prometheus())(scenario)
 
