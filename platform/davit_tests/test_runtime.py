@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import ssl
+from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -187,6 +188,18 @@ def test_run_reads_flags_and_the_environment(monkeypatch: pytest.MonkeyPatch, ca
         run(Runtime("toy", "1.0", None))  # type: ignore[arg-type]
     assert caught.value.code == 2
     assert "usage: toy" in capsys.readouterr().err
+
+
+def test_a_tls_connection_of_an_operator_holds_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SSLProtocol, "max_size", SSLProtocol.max_size)
+    monkeypatch.setattr("davit.logs.setup", lambda _: None)
+    with pytest.raises(SystemExit):
+        run(Runtime("toy", "1.0", None), Settings(kubeconfig="/nowhere"))  # type: ignore[arg-type]
+    with asyncio.Runner() as runner:
+        waiter: asyncio.Future[None] = asyncio.Future(loop=runner.get_loop())
+        made: Any = SSLProtocol(runner.get_loop(), asyncio.Protocol(), ssl.create_default_context(), waiter)
+        made._get_app_transport()._closed = True
+        assert len(made._ssl_buffer) == runtime.TLS_BUFFER
 
 
 @pytest.mark.parametrize(("context", "level"), [({"asyncgen": None}, "INFO"), ({}, "ERROR")])

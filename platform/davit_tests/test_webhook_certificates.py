@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from davit.webhook import authority
+from davit.errors import Transient
+from davit.webhook import authority, maker
 from davit.webhook.certificates import DAY, Due, Facts, Material, Unusable, blocks, due
 from davit.webhook.tls import Identity, prove
 
@@ -150,6 +151,29 @@ def test_the_same_material_is_no_news() -> None:
     assert identity.use(authority.make(HOST, NOW))
 
 
-def test_nobody_pays_for_cryptography_who_makes_nothing() -> None:
-    code = "import sys, davit.webhook.serving; print(any(name.startswith('cryptography') for name in sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+def test_an_operator_that_makes_certificates_never_loads_cryptography() -> None:
+    code = (
+        "import sys, time, davit.webhook.serving; from davit.webhook import maker, tls; "
+        f"made = maker.make({HOST!r}, time.time()); tls.prove(made, {HOST!r}); "
+        "print(any(name.startswith('cryptography') for name in sys.modules))"
+    )
+    ended = subprocess.run([sys.executable, "-OO", "-c", code], capture_output=True, check=True, text=True)
+    assert (ended.stdout, ended.stderr) == ("False\n", "")
+
+
+def test_a_process_of_its_own_renews_what_there_is() -> None:
+    first = maker.make(HOST, NOW)
+    second = maker.make(HOST, NOW + 61 * DAY, Due.SERVING, first)
+    assert second.authorities == first.authorities
+    assert prove(second, HOST).serving_until == NOW + 151 * DAY
+    with pytest.raises(Unusable, match="can't be renewed"):
+        maker.make(HOST, NOW, Due.SERVING, replace(first, authority_key=b"junk"))
+
+
+def test_a_process_that_gives_no_certificate_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(Transient, match=r"no certificate could be made: JSONDecodeError of -m davit\.webhook\.authority"):
+        maker.make(HOST, NOW)
+    monkeypatch.setattr(sys, "executable", "/nowhere/python3")
+    with pytest.raises(Transient, match="FileNotFoundError"):
+        maker.make(HOST, NOW)

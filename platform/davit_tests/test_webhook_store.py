@@ -11,6 +11,7 @@ from davit.errors import Blocked, Rejected, Transient
 from davit.kube.kinds import SECRET
 from davit.model import Key, Manifest
 from davit.testing.fake_client import FakeClient
+from davit.webhook import authority, maker
 from davit.webhook.certificates import DAY, blocks
 from davit.webhook.store import Store
 
@@ -93,8 +94,11 @@ async def test_the_certificate_is_renewed_once_by_whoever_sees_it_first(client: 
     assert secret(client)["metadata"]["generation"] == 2
 
 
-async def test_a_life_of_twelve_years_never_leaves_the_trusted(store: Store, clock: Clock) -> None:
+async def test_a_life_of_twelve_years_never_leaves_the_trusted(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every certificate is signed by an authority of the bundle of the day before."""
+    monkeypatch.setattr(maker, "make", authority.make)
     before, authorities = await store.current([]), set[bytes]()
     for _ in range(12 * 365 // 10):
         clock.now += 10 * DAY

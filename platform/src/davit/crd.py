@@ -33,7 +33,8 @@ def camel(name: str) -> str:
 class Model(BaseModel):
     """A part of a custom resource: frozen, camelCase outside; unknown fields are left to the API server."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=camel, populate_by_name=True)
+    # Deferred: only kinds that are read are built, each with its parts once, and not the parts by themselves as well (4 MB).
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=camel, populate_by_name=True, defer_build=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import threading
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from typing import Any, NoReturn
@@ -36,6 +37,9 @@ PAGE = 100
 """Objects per listing request: at 500 a start with 2000 config maps takes 4 MB more."""
 _METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+TLS_BUFFER = 1 << 15
+"""Bytes that each TLS connection may read at once, two records. asyncio takes 256 KiB, which an operator would hold for each kind
+that it watches and each connection to the API server beside: 7 MB."""
 STOP_TIMEOUT = 2.0
 """Seconds that kopf gets to end; after that its thread is left to die with the process."""
 
@@ -47,6 +51,7 @@ def run(runtime: Runtime, settings: Settings | None = None, timings: Timings | N
     """
     settings = settings or Settings.parse(sys.argv[1:], os.environ, runtime.name)
     logs.setup(settings.log_level)
+    SSLProtocol.max_size = TLS_BUFFER
     log.info("starting", extra={"operator": runtime.name, "version": runtime.version})
     sys.exit(asyncio.run(serve(runtime, settings, timings or Timings(), KopfSource)))
 

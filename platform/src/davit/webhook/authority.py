@@ -1,12 +1,13 @@
 """Makes what `davit.webhook.certificates` says is due. The only module that imports `cryptography`.
 
-To be imported by those who make something, and not before: it is 7 MB resident, and a process that finds the Secret
-in order reads it with `ssl` (davit.webhook.tls).
+A program: `davit.webhook.maker` runs it. A process that finds the Secret in order reads it with `ssl` (davit.webhook.tls).
 """
 
 from __future__ import annotations
 
 import ipaddress
+import json
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from davit.webhook import maker
 from davit.webhook.certificates import AUTHORITY_LIFE, SERVING_LIFE, SKEW, Due, Material, Unusable, blocks
 
 
@@ -136,3 +138,18 @@ def _alternative(host: str) -> x509.GeneralName:
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def main() -> None:
+    """One question of `maker.make` on standard input, its answer on standard output."""
+    asked = json.load(sys.stdin)
+    try:
+        before = maker.read(asked["before"]) if asked["before"] else None
+        answer = maker.written(make(asked["host"], asked["now"], Due[asked["what"]], before))
+    except Unusable as error:
+        answer = {"unusable": str(error)}
+    json.dump(answer, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

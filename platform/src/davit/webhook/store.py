@@ -15,6 +15,7 @@ from davit.kube.client import Client
 from davit.kube.kinds import SECRET
 from davit.kube.labels import MANAGED_BY, PART_OF
 from davit.model import Key, Manifest
+from davit.webhook import maker
 from davit.webhook.certificates import Due, Facts, Material, Unusable, due
 from davit.webhook.tls import prove
 
@@ -103,17 +104,15 @@ class Store:
 
     def _make(self, found: Held | None, what: Due) -> Held:
         """Proved too. What was there is followed up if that can be: the Secret's, or if that was lost, what we hold."""
-        from davit.webhook import authority
-
         before, now = found, self._clock()
         if found is None and self._held is not None and due(self._held.facts, now) is not Due.ALL:
             before, what = self._held, Due.AUTHORITY
         try:
-            made = authority.make(self._host, now, what, before.material if before else None)
+            made = maker.make(self._host, now, what, before.material if before else None)
             return Held(made, prove(made, self._host))
         except Unusable as error:
             log.warning("the webhook's authority is made anew: %s", error)
-        made = authority.make(self._host, now)
+        made = maker.make(self._host, now)
         return Held(made, prove(made, self._host))
 
     def _manifest(self, live: Manifest | None, material: Material, owners: list[Manifest]) -> Manifest:
