@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from davit.cache import RETRY, Cache
@@ -31,20 +31,15 @@ class Lister:
         self.go.set()
         self.asked: list[tuple[str, str | None]] = []
 
-    async def metadata(self, kind: Kind, namespace: str | None) -> list[Manifest]:
-        return await self._answer("metadata", namespace)
-
-    async def _answer(self, how: str, namespace: str | None) -> list[Manifest]:
-        self.asked.append((how, namespace))
+    async def each(self, kind: Kind, namespace: str | None, *, names: bool = False) -> AsyncIterator[Manifest]:
+        self.asked.append(("metadata" if names else "list", namespace))
         found = [*self.found]
         self.entered.set()
         await self.go.wait()
         if self.error is not None:
             raise self.error
-        return found
-
-    async def list(self, kind: Kind, namespace: str | None) -> list[Manifest]:
-        return await self._answer("list", namespace)
+        for item in found:
+            yield item
 
 
 async def filled(cache: Cache, lister: Lister, kind: Kind = TOY) -> None:

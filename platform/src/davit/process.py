@@ -8,7 +8,7 @@ import random
 import signal
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -85,8 +85,8 @@ class Cluster(Client, Protocol):
     async def keys(self, kind: Kind, namespace: str | None) -> set[Key]:
         """The keys of all objects; None means all namespaces."""
 
-    async def metadata(self, kind: Kind, namespace: str | None) -> list[Manifest]:
-        """All objects without their content."""
+    def each(self, kind: Kind, namespace: str | None, *, names: bool = False) -> AsyncIterator[Manifest]:
+        """All objects, with `names` without their content."""
 
     async def serves(self, kind: Kind) -> bool:
         """Whether the API server knows the kind."""

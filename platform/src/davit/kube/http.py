@@ -222,10 +222,14 @@ class KubeClient:
 
     async def metadata(self, kind: Kind, namespace: str | None) -> list[Manifest]:
         """As `list`, but of each object its metadata only."""
-        call = replace(_call("list", kind, Key(namespace or "", "")), accept=_NAMES_ONLY)
-        return [
-            {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": item["metadata"]} async for item in self._items(call)
-        ]
+        return [item async for item in self.each(kind, namespace, names=True)]
+
+    async def each(self, kind: Kind, namespace: str | None, *, names: bool = False) -> AsyncIterator[Manifest]:
+        """As `list`, or with `names` as `metadata`, for who does not keep all of it: a page of them is held at a time."""
+        call = _call("list", kind, Key(namespace or "", ""))
+        head = {"apiVersion": kind.api_version, "kind": kind.kind}
+        async for item in self._items(replace(call, accept=_NAMES_ONLY) if names else call):
+            yield {**head, "metadata": item["metadata"]} if names else {**head, **item}
 
     async def list(
         self,

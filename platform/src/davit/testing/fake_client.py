@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -90,9 +90,13 @@ class FakeClient:
         return deepcopy(self.objects.get((kind, key)))
 
     async def metadata(self, kind: Kind, namespace: str | None) -> list[Manifest]:
-        """See `davit.kube.client.Client`: the metadata of all objects."""
-        found = [item for (of, key), item in self.objects.items() if of == kind and namespace in (None, key.namespace)]
-        return [{"apiVersion": kind.api_version, "kind": kind.kind, "metadata": deepcopy(item["metadata"])} for item in found]
+        """See `davit.kube.http.KubeClient`: the metadata of all objects."""
+        return [item async for item in self.each(kind, namespace, names=True)]
+
+    async def each(self, kind: Kind, namespace: str | None, *, names: bool = False) -> AsyncIterator[Manifest]:
+        """See `davit.kube.http.KubeClient`."""
+        for item in await self.list(kind, namespace):
+            yield {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": item["metadata"]} if names else item
 
     async def list(
         self,
