@@ -120,7 +120,7 @@ async def test_a_name_that_nothing_can_have_is_never_asked_for(client: KubeClien
     if name:
         assert await client.get(CONFIG_MAP, Key(name, "orders")) is None
         assert await client.list(CONFIG_MAP, name) == []
-        assert await client.metadata(CONFIG_MAP, name) == []
+        assert [one async for one in client.each(CONFIG_MAP, name, names=True)] == []
     assert server.asked == []
 
 

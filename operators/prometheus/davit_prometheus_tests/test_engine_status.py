@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from davit_prometheus.assembly import Configuration
 from davit_prometheus.bindings import Use, binding_status
 from davit_prometheus.inventory import Inventory, Live
 from davit_prometheus.model import Pool
-from davit_prometheus.monitors import MonitorPasses
+from davit_prometheus.monitors import FRESH, MonitorPasses
 from davit_prometheus.snapshot import Pod, Snapshot
 from davit_prometheus.status import status
 
@@ -339,6 +339,27 @@ async def test_of_many_pods_only_a_few_are_read() -> None:
     await world.go()
     assert len(reads) <= 5
     assert "50 Pod(s) match, but none has a port named other; there is web" in str(world.status["conditions"])
+
+
+async def test_many_monitors_without_targets_look_at_the_services_once() -> None:
+    world = Told()
+    world.prometheus(Report(1, ("job",)), {})
+    listings: list[Any] = []
+    whole = world.client.each
+
+    def each(kind: Any, namespace: str | None, *, names: bool = False) -> AsyncIterator[Manifest]:
+        listings.append(kind)
+        return whole(kind, namespace, names=names)
+
+    world.client.each = each  # type: ignore[method-assign]
+    for _ in range(3):
+        await world.go()
+    assert listings == [SERVICE]
+    world.client.put(*service("web", {"app": "web"}, "http"))
+    world.now += FRESH
+    await world.go()
+    assert listings == [SERVICE, SERVICE]
+    assert "none has a port named web; there is http" in str(world.status["conditions"])
 
 
 def test_of_a_configuration_that_its_user_writes_nothing_is_said_not_even_an_empty_map() -> None:

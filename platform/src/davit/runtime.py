@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import gc
 import logging
 import os
 import sys
@@ -52,6 +53,8 @@ def run(runtime: Runtime, settings: Settings | None = None, timings: Timings | N
     settings = settings or Settings.parse(sys.argv[1:], os.environ, runtime.name)
     logs.setup(settings.log_level)
     SSLProtocol.max_size = TLS_BUFFER
+    # What was imported stays: it need not be looked through in each collection.
+    gc.freeze()
     log.info("starting", extra={"operator": runtime.name, "version": runtime.version})
     sys.exit(asyncio.run(serve(runtime, settings, timings or Timings(), KopfSource)))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from davit.errors import Blocked, Invalid, Problem, Transient
 from davit.model import Kind, Manifest
@@ -105,8 +106,12 @@ def _named(refs: Iterable[Ref]) -> Iterable[Ref]:
 
 
 def _anybody(manifest: Manifest) -> Instance:
+    return _somebody(manifest["metadata"].get("namespace", "default"))
+
+
+@lru_cache(maxsize=16)
+def _somebody(namespace: str) -> Instance:
     """A Prometheus of the default version that takes everything, with everything switched on that PromQL can be."""
-    namespace = manifest["metadata"].get("namespace", "default")
     metadata = {"name": "any", "namespace": namespace, "uid": "any", "generation": 1}
     spec = {"enableFeatures": list(PROMQL)}
     return validate.validate({"apiVersion": PROMETHEUS.api_version, "kind": PROMETHEUS.kind, "metadata": metadata, "spec": spec})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from davit.kube.client import Client
@@ -28,13 +29,15 @@ FIELDS = {
 """What the fields of a Prometheus that select a kind begin with."""
 LOOKED_AT = 5
 """Services or pods of which the ports are read."""
+FRESH = 5.0
+"""Seconds for which a listing of Services or pods serves other monitors too: many without targets are often edited at once."""
 
 
 class Reader(Client, Protocol):
     """A client that can list names."""
 
-    async def metadata(self, kind: Kind, namespace: str | None) -> list[Manifest]:
-        """As `list`, without content."""
+    def each(self, kind: Kind, namespace: str | None, *, names: bool = False) -> AsyncIterator[Manifest]:
+        """As `list` one by one, with `names` without content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class MonitorPasses(SelectedPasses[Memory, Use]):
     """See `davit.monitoring.passes.SelectedPasses`; of every kind that a Prometheus selects."""
 
     client: Reader
+    _listings: dict[tuple[Kind, str | None], tuple[float, list[Manifest]]] = field(default_factory=dict)
 
     def refusal(self, memory: Memory, manifest: Manifest) -> str | None:
         """See `SelectedPasses`; agents take no rules."""
@@ -85,7 +89,7 @@ class MonitorPasses(SelectedPasses[Memory, Use]):
         if wanted.get("any"):
             namespaces = [None]
         # Names and labels only: all pods of a large cluster would be more than this process may hold.
-        found = [one for namespace in namespaces for one in await self.client.metadata(kind, namespace)]
+        found = [one for namespace in namespaces for one in await self._listed(kind, namespace)]
         where = "any namespace" if wanted.get("any") else f"namespace {', '.join(map(str, namespaces))}"
         matched = [one for one in found if matches(selector, one["metadata"].get("labels") or {})]
         if not matched:
@@ -99,6 +103,20 @@ class MonitorPasses(SelectedPasses[Memory, Use]):
             return f"{len(matched)} {kind.kind}(s) match, but none has a port named {', '.join(missing)}; there is {has}"
         may = "and that the ServiceAccount of the Prometheus may list services, endpoints and pods there"
         return f"{len(matched)} {kind.kind}(s) match and no target was found: check that pods stand behind them, {may}"
+
+    async def _listed(self, kind: Kind, namespace: str | None) -> list[Manifest]:
+        now = self.clock()
+        for one in [one for one, (when, _) in self._listings.items() if not when <= now < when + FRESH]:
+            del self._listings[one]
+        if (kind, namespace) not in self._listings:
+            self._listings[kind, namespace] = now, [_named(one) async for one in self.client.each(kind, namespace, names=True)]
+        return self._listings[kind, namespace][1]
+
+
+def _named(manifest: Manifest) -> Manifest:
+    """What is asked of it here."""
+    metadata = manifest["metadata"]
+    return {"metadata": {name: metadata[name] for name in ("name", "namespace", "labels") if name in metadata}}
 
 
 def _active(use: Use) -> int:

@@ -220,12 +220,8 @@ class KubeClient:
         except Missing:
             return None
 
-    async def metadata(self, kind: Kind, namespace: str | None) -> list[Manifest]:
-        """As `list`, but of each object its metadata only."""
-        return [item async for item in self.each(kind, namespace, names=True)]
-
     async def each(self, kind: Kind, namespace: str | None, *, names: bool = False) -> AsyncIterator[Manifest]:
-        """As `list`, or with `names` as `metadata`, for who does not keep all of it: a page of them is held at a time."""
+        """As `list`, for who does not keep all of it: one page is held at a time. With `names`, of each its metadata only."""
         call = _call("list", kind, Key(namespace or "", ""))
         head = {"apiVersion": kind.api_version, "kind": kind.kind}
         async for item in self._items(replace(call, accept=_NAMES_ONLY) if names else call):

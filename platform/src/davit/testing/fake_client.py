@@ -89,10 +89,6 @@ class FakeClient:
         """See Client."""
         return deepcopy(self.objects.get((kind, key)))
 
-    async def metadata(self, kind: Kind, namespace: str | None) -> list[Manifest]:
-        """See `davit.kube.http.KubeClient`: the metadata of all objects."""
-        return [item async for item in self.each(kind, namespace, names=True)]
-
     async def each(self, kind: Kind, namespace: str | None, *, names: bool = False) -> AsyncIterator[Manifest]:
         """See `davit.kube.http.KubeClient`."""
         for item in await self.list(kind, namespace):
