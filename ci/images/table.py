@@ -144,6 +144,7 @@ COREDNS = f"registry.k8s.io/coredns/coredns:{TOOLS['coredns'].version}"
 LOCAL_PATH = f"docker.io/rancher/local-path-provisioner:{TOOLS['local-path-provisioner'].version}"
 METRICS = f"registry.k8s.io/metrics-server/metrics-server:{TOOLS['metrics-server'].version}"
 MINIO = f"quay.io/minio/minio:{TOOLS['minio'].release}"
+THANOS = f"quay.io/thanos/thanos:{TOOLS['thanos'].version}"
 PEER, RELOADER = (
     f"quay.io/prometheus-operator/{name}:{TOOLS['prometheus-operator-peer'].version}"
     for name in ("prometheus-operator", "prometheus-config-reloader")
@@ -167,12 +168,13 @@ FIXED = (
     program_static("alertmanager", "alertmanager"),
     program_debian("alertmanager", "0.28.1", "trixie"),
     static("minio", MINIO, "minio"),
+    static("thanos", THANOS, "thanos"),
     static("prometheus-operator-peer", PEER, "prometheus-operator-peer"),
     static("prometheus-config-reloader", RELOADER, "prometheus-operator-peer"),
 )
 SYSTEM = ("pause", "coredns", "local-path-provisioner", "toolbox")
 """What the cluster itself needs before it is of use."""
-ON_DEMAND = ("metrics-server", "prometheus-operator-peer", "prometheus-config-reloader")
+ON_DEMAND = ("metrics-server", "thanos", "prometheus-operator-peer", "prometheus-config-reloader")
 """Built and loaded only when named."""
 
 

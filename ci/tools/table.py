@@ -19,7 +19,7 @@ ETCD = {
     "etcdutl": "go.etcd.io/etcd/etcdutl/v3",
 }
 PROMETHEUS, ALERTMANAGER = "github.com/prometheus/prometheus", "github.com/prometheus/alertmanager"
-MINIO = "github.com/minio/minio"
+MINIO, THANOS = "github.com/minio/minio", "github.com/thanos-io/thanos"
 OF_PROMETHEUS = "github.com/prometheus/common/version.Version"
 """Read by --version and /api/v1/status/buildinfo; the programs of Prometheus and Alertmanager give it no `v`."""
 
@@ -167,6 +167,8 @@ TOOLS = {
         *(Tool(name, ALERTMANAGER, {"amtool": f"{ALERTMANAGER}/cmd/amtool"}) for name in AMTOOLS[:-1]),
         # The object store that backups are tested with.
         Tool("minio", MINIO, {"minio": MINIO}),
+        # Beside a Prometheus, in the test of the sidecar.
+        Tool("thanos", THANOS, {"thanos": f"{THANOS}/cmd/thanos"}, (OF_PROMETHEUS,)),
         # Of our own, on top of prometheus-operator as a library: what it generates, to compare with.
         Tool("prometheus-operator", "github.com/prometheus-operator/prometheus-operator",
              {name: f"davit.dev/ci/tools/prometheus-operator/cmd/{name}" for name in ("promdiff", "amdiff")}),

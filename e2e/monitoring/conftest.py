@@ -6,12 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from e2e.support import kubectl
 from e2e.support.alertmanager import Alertmanager
 from e2e.support.installation import Installation
 from e2e.support.kinds import ALERTMANAGER, PROMETHEUS
 from e2e.support.kube import Json, Kube
-from e2e.support.kubectl import Kubectl
 from e2e.support.prometheus import PROMETHEUS_AGENT, Prometheus
 from e2e.support.sandbox import Sandbox
 from e2e.support.settings import Settings
@@ -71,9 +69,3 @@ def start_witness(sandbox: Sandbox, settings: Settings) -> Callable[..., Witness
 def witness(start_witness: Callable[..., Witness]) -> Witness:
     """One that runs."""
     return start_witness()
-
-
-@pytest.fixture(scope="session")
-def kubectl_program(settings: Settings) -> Kubectl:
-    """kubectl."""
-    return Kubectl(kubectl.find(), settings.kubeconfig)

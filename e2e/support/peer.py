@@ -6,7 +6,6 @@ Its images are built on demand by ci.images; its CRDs come from its Go module, a
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import yaml
 
 from ci.images.table import PEER
+from e2e.support import images
 from e2e.support.kinds import CRD, DEPLOYMENT, NAMESPACE, POD, SERVICE_ACCOUNT
 from e2e.support.kube import Json, Kube, condition, pod_ready
 from e2e.support.process import Process
@@ -45,7 +45,7 @@ class Peer:
 
     def install(self, *arguments: str) -> None:
         """Make it with its rights, and wait until it runs; set up as upstream ships it, but for the limits."""
-        load_images()
+        images.load(*IMAGES)
         labels = {LABEL: "true", **RESTRICTED}
         self.kube.apply(NAMESPACE, {"metadata": {"name": self.namespace, "labels": labels}})
         self.kube.apply(SERVICE_ACCOUNT, {"metadata": self._metadata()})
@@ -125,12 +125,6 @@ def deployment(account: str, arguments: Sequence[str]) -> Json:
     }
     template = {"metadata": {"labels": LABELS}, "spec": spec}
     return {"replicas": 1, "strategy": {"type": "Recreate"}, "selector": {"matchLabels": LABELS}, "template": template}
-
-
-def load_images() -> None:
-    """Build and load its images where the cluster takes images from here."""
-    words = [sys.executable, "-m", "ci.images", "load", *IMAGES]
-    subprocess.run(words, cwd=REPO, capture_output=True, text=True, timeout=1800, check=True)
 
 
 class _Loader(yaml.SafeLoader):

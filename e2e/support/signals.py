@@ -7,6 +7,7 @@ enforces `restricted`.
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 
 from e2e.support.kinds import NAMESPACE, POD
 from e2e.support.kube import Json, dig
@@ -19,14 +20,19 @@ class NobodyHit(AssertionError):
 
 def send(sandbox: Sandbox, namespace: str, pod: str, number: signal.Signals) -> None:
     """Signal every process of a pod's first container; `NobodyHit` when there is none."""
+    run(sandbox, namespace, pod, "signals", lambda container: [container, str(int(number))])
+
+
+def run(sandbox: Sandbox, namespace: str, pod: str, script: str, words: Callable[[str], list[str]]) -> None:
+    """Run one of our scripts on the node of a pod, as root, with words about the pod's first container."""
     found = sandbox.kube.read(POD, namespace, pod)
     status = (dig(found, "status", "containerStatuses") or [{}])[0]
     container = str(status.get("containerID", "")).partition("://")[2]
     sender = prepare(sandbox, str(found["spec"]["nodeName"]))
-    argv = ["python3", "-m", "e2e.support.pod.signals", container, str(int(number))]
+    argv = ["python3", "-m", f"e2e.support.pod.{script}", *words(container)]
     done = sandbox.kube.exec(privileged(sandbox), sender, "main", argv)
     if not container or done.code != 0:
-        raise NobodyHit(f"{number.name} to {namespace}/{pod} ({container or 'not started'}): {done.out}{done.err}")
+        raise NobodyHit(f"{argv[2:]} on {namespace}/{pod} ({container or 'not started'}): {done.out}{done.err}")
 
 
 def prepare(sandbox: Sandbox, node: str) -> str:
