@@ -6,7 +6,8 @@ from itertools import count
 import pytest
 from davit.errors import Transient
 from davit.kube.kinds import POD
-from davit.monitoring.live import Pace, Refused, make_live
+from davit.monitoring.live import Pace, Refused, Silent, each, knock, make_live
+from davit.monitoring.processes import Pod
 from davit.testing.fake_client import FakeClient
 
 PACE = Pace(first=0.0, step=0.0, again=10.0, sure=15.0, silence=5.0, patience=30.0)
@@ -76,15 +77,16 @@ async def test_a_refusal_that_lasts_is_believed() -> None:
 
 async def test_a_process_that_never_answers_is_left_alone_soon() -> None:
     process = Process(Transient("connection refused"))
-    with pytest.raises(Transient, match="pod p does not run the new configuration yet: connection refused"):
+    with pytest.raises(Silent, match="pod p does not run the new configuration yet: connection refused"):
         await World().run(process)
     assert process.reloads <= 5
 
 
 async def test_a_process_that_answers_is_waited_for_longer_and_not_for_ever() -> None:
     process = Process(None)
-    with pytest.raises(Transient, match="the kubelet has not refreshed its files"):
+    with pytest.raises(Transient, match="the kubelet has not refreshed its files") as said:
         await World().run(process)
+    assert not isinstance(said.value, Silent)
     assert process.reloads > 5
 
 
@@ -98,3 +100,44 @@ async def test_a_pod_that_is_gone_is_no_longer_asked() -> None:
 
 def test_a_refusal_outlasts_a_second_poke() -> None:
     assert Pace().again < Pace().sure < Pace().patience
+
+
+def pod(name: str, url: str = "http://there") -> Pod:
+    return Pod({"metadata": {"name": name, "uid": name}}, "c", url)
+
+
+async def test_a_silent_process_is_left_alone_until_it_answers_again() -> None:
+    silent, asked, here = set[str](), list[str](), set[str]()
+
+    async def load(one: Pod) -> str:
+        asked.append(one.name)
+        if one.name == "away":
+            raise Silent("no answer")
+        if one.name == "slow":
+            raise Transient("not yet")
+        return one.name
+
+    async def answers(url: str) -> bool:
+        return url in here
+
+    pods = [pod("well"), pod("away", "http://away"), pod("slow")]
+    first = await each(pods, silent, load)
+    assert (first[0], silent) == ("well", {"away"})
+    asked.clear()
+    second = await each(pods, silent, load)
+    assert isinstance(second[1], Silent)
+    assert asked == ["well", "slow"]
+    await knock(pods, silent, answers)
+    assert silent == {"away"}
+    here.add("http://away")
+    await knock(pods, silent, answers)
+    assert silent == set()
+
+
+async def test_a_silent_process_that_is_gone_or_not_ready_is_not_asked() -> None:
+    async def answers(url: str) -> bool:
+        raise AssertionError(url)
+
+    silent = {"gone", "unready"}
+    await knock([pod("unready", ""), pod("well")], silent, answers)
+    assert silent == {"unready"}

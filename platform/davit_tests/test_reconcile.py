@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from davit.model import Action, Key, Kind, Manifest, Notice, Outcome, Plan
 from davit.reconcile import Reconciler
 from davit.testing.builders import resource
 from davit.testing.fake_client import Crash, FakeClient
+
+from davit_tests import faketime
 
 KIND = Kind("example.org", "v1", "Example", "examples")
 KEY = Key("ns", "c")
@@ -176,6 +179,42 @@ async def test_what_was_refused_is_said_where_loading_fails_too(error: Exception
     stage.client.fail_write(2, before=True, error=Rejected("no"))
     assert await stage.run(KEY) == 60.0
     assert stage.live["status"]["said"] == "Rejected"
+
+
+@pytest.mark.parametrize("error", [None, Transient("conflict")])
+def test_the_status_is_written_while_loading_takes_long(error: Exception | None) -> None:
+    stage = Stage(Plan(files=(config("a"),), load=Do()))
+    said: list[str] = []
+
+    async def execute(action: Action, domain: str, snapshot: Seen) -> None:
+        await asyncio.sleep(60)
+        said.append(stage.live.get("status", {}).get("said", ""))
+
+    stage.operator.execute = execute  # type: ignore[method-assign]
+    if error is not None:
+        stage.client.fail_write(2, before=True, error=error)
+    faketime.run(stage.run(KEY))
+    assert said == ["fine" if error is None else ""]
+    assert stage.live["status"]["said"] == "fine"
+
+
+async def test_loading_ends_with_the_pass() -> None:
+    stage = Stage(Plan(files=(config("a"),), load=Do()))
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def execute(action: Action, domain: str, snapshot: Seen) -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    stage.operator.execute = execute  # type: ignore[method-assign]
+    run = asyncio.ensure_future(stage.run(KEY))
+    await began.wait()
+    run.cancel()
+    await asyncio.gather(run, return_exceptions=True)
+    assert ended.is_set()
 
 
 @pytest.mark.parametrize("error", [Rejected("no"), Transient("down")])

@@ -85,6 +85,10 @@ class Alertmanagers(AlertmanagerClient):
     def files(self) -> str:
         return self.frozen if self.frozen is not None else generated(self.client)
 
+    async def answers(self, url: str) -> bool:
+        found = self.processes.get(url)
+        return found is not None and not found.down
+
     async def reload(self, url: str) -> None:
         self.reloads += 1
         process = self._of(url)

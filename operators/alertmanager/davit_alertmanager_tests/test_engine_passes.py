@@ -11,6 +11,7 @@ import pytest
 from davit.errors import Blocked
 from davit.kube.kinds import NETWORK_POLICY, POD, POD_DISRUPTION_BUDGET, SECRET, SERVICE, STATEFUL_SET
 from davit.model import Key
+from davit.monitoring.live import Silent
 from davit.monitoring.prover import NotReady, Unanswered
 from davit.monitoring.refusals import SULK, Refusals
 from davit.status import verdict
@@ -426,7 +427,16 @@ async def test_a_process_that_does_not_answer_holds_up_no_other() -> None:
     await cluster.run()
     assert "other" in cluster.process(1).text
     said = cluster.condition("ConfigLive")
-    assert (said["status"], said["message"]) == ("False", "not loaded yet by pod alertmanager-main-0")
+    assert said["status"] == "False"
+    assert said["message"].startswith("not loaded yet by pod alertmanager-main-0: pod alertmanager-main-0 does not run")
+    cluster.put(base_secret(BASE.replace("all", "third")))
+    with pytest.raises(Silent):
+        await cluster.run(raises=True)
+    assert "third" in cluster.process(1).text
+    assert "does not answer the operator" in cluster.condition("ConfigLive")["message"]
+    cluster.process(0).down = False
+    await cluster.settle(2, peers=2)
+    assert "third" in cluster.process(0).text
 
 
 async def test_a_restarted_container_is_asked_anew() -> None:

@@ -142,6 +142,11 @@ class Servers:
             raise PrometheusError(f"{url}: no answer")
         return process
 
+    async def answers(self, url: str) -> bool:
+        self.calls.append("answers")
+        process = self.processes.get(url)
+        return process is not None and not process.away
+
     async def reload(self, url: str) -> None:
         process = self._at(url, "reload")
         process.reloads += 1

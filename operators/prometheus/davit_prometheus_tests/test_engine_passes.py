@@ -401,6 +401,33 @@ def test_a_process_that_is_away_holds_nobody_up_and_is_not_asked_all_the_time() 
     settled(prometheus(replicas=2), monitor())(scenario)
 
 
+def test_a_process_that_is_cut_off_is_told_and_holds_nobody_up() -> None:
+    """Its kubelet says that it is well, only we don't reach it."""
+
+    async def scenario(world: World) -> None:
+        away, well = world.process("prometheus-main-1"), world.process()
+        away.away = True
+        world.put(monitor(generation=2, path="/other"))
+        await world.settle()
+        assert "/other" in well.config
+        assert condition(world.main(), "ConfigLive") == ("False", "Loading")
+        assert "not loaded yet by pod prometheus-main-1: " in str(world.main()["status"]["conditions"])
+        began = world.clock()
+        world.servers.calls.clear()
+        world.put(monitor(generation=3, path="/third"))
+        await world.settle()
+        assert "/third" in well.config
+        assert world.clock() - began < 1.0
+        assert "answers" in world.servers.calls
+        assert "does not answer the operator" in str(world.main()["status"]["conditions"])
+        away.away = False
+        await world.later(3.0)
+        assert "/third" in away.config
+        assert condition(world.main(), "ConfigLive") == ("True", "Live")
+
+    settled(prometheus(replicas=2), monitor())(scenario)
+
+
 def test_pods_that_do_not_run_are_waited_for_without_haste() -> None:
     async def scenario(world: World) -> None:
         world.pending.add("prometheus-main-0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,6 +18,9 @@ log = logging.getLogger(__name__)
 
 Fit = Callable[[Kind, dict[str, Any]], Awaitable[dict[str, Any] | None]]
 """The part of a status that the kind's CRD can hold, None for none: see `davit.kube.schemas`."""
+
+PATIENCE = 3.0
+"""Seconds of loading after which the status is written though the pass goes on."""
 
 D = TypeVar("D")
 """The validated domain object."""
@@ -84,13 +88,16 @@ class Reconciler(Generic[D, S]):
         outcome = await self._run(resource)
         if outcome.plan is None and isinstance(outcome.error, Transient) and resource.get("status", {}).get("conditions"):
             raise outcome.error
+        await self._write(resource, outcome)
+        return await self._settle(resource, outcome)
+
+    async def _write(self, resource: Manifest, outcome: Outcome[D, S]) -> None:
         self._must_lead()
         status: dict[str, Any] | None = self._status(resource, outcome)
         if self.fit is not None and status is not None:
             status = await self.fit(self.operator.kind, status)
         if status is not None:
             await write_status(self.client, self.operator.kind, resource, status)
-        return await self._settle(resource, outcome)
 
     async def _run(self, resource: Manifest) -> Outcome[D, S]:
         domain: D | None = None
@@ -130,7 +137,7 @@ class Reconciler(Generic[D, S]):
         except Blocked as error:
             refused = error
         try:
-            await self._act(resource, domain, snapshot, plan.load)
+            await self._load(resource, domain, snapshot, plan, refused)
         except (Blocked, Transient) as error:
             if refused is None:
                 raise
@@ -138,6 +145,22 @@ class Reconciler(Generic[D, S]):
             raise refused from error
         if refused is not None:
             raise refused
+
+    async def _load(self, resource: Manifest, domain: D, snapshot: S, plan: Plan, refused: Blocked | None) -> None:
+        """Where it takes long, because a process hangs or has much to load, the status says meanwhile what is not live."""
+        assert plan.load is not None
+        loading = asyncio.ensure_future(self._act(resource, domain, snapshot, plan.load))
+        try:
+            done, _ = await asyncio.wait({loading}, timeout=PATIENCE)
+            if not done:
+                try:
+                    await self._write(resource, Outcome(domain, snapshot, plan, refused))
+                except (Blocked, Transient) as error:
+                    log.info("the status is not written before the end of the pass: %s", error)
+            await loading
+        finally:
+            loading.cancel()
+            await asyncio.gather(loading, return_exceptions=True)
 
     async def _change(self, resource: Manifest, domain: D, snapshot: S, plan: Plan) -> None:
         children = snapshot.children

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from davit.kube.client import Client
 from davit.kube.kinds import PERSISTENT_VOLUME_CLAIM
 from davit.model import Action, Key
 from davit.monitoring.conditions import REFUSED
-from davit.monitoring.live import Pace, Refused, make_live
+from davit.monitoring.live import Pace, Refused, each, make_live
 from davit.monitoring.processes import Pod
 from davit.monitoring.renewal import orphan
 from davit.monitoring.rollout import Expand, Orphan
@@ -51,7 +50,7 @@ class Actor:
     async def _make_live(self, action: MakeLive, memory: Memory) -> None:
         """All pods at once; what one refuses is not tried again for a while."""
         began = self.clock()
-        results = await asyncio.gather(*(self._one(action, pod) for pod in action.pods), return_exceptions=True)
+        results = await each(action.pods, memory.silent, lambda pod: self._one(action, pod))
         memory.live |= {pod.uid: one for pod, one in zip(action.pods, results, strict=True) if isinstance(one, Live)}
         errors = [result for result in results if isinstance(result, BaseException)]
         for error in errors:

@@ -20,6 +20,7 @@ from davit.kube.kinds import (
 from davit.kube.labels import MANAGED_BY, controlled_by
 from davit.model import Key, Manifest
 from davit.monitoring import workload
+from davit.monitoring.live import knock
 from davit.monitoring.processes import Pod, address_of, container_of
 from davit.monitoring.rollout import guards, with_dropped
 from davit.monitoring.salt import salt_of
@@ -69,6 +70,7 @@ class Observer:
             self.kube.list(PERSISTENT_VOLUME_CLAIM, instance.key.namespace, labels=selector(instance)),
         )
         _forget_pods(memory, pods)
+        await knock(pods, memory.silent, self.alertmanager.answers)
         await asyncio.gather(*(self._look(memory, instance, pod) for pod in pods))
         generated = _named(found, config_secret(instance))
         memory.salt = salt_of(generated) or memory.salt
@@ -129,6 +131,8 @@ class Observer:
             if self.clock() - known.at < (LOOK_EVERY if whole else LOOK_SOON):
                 return
         try:
+            if pod.uid in memory.silent:
+                raise AlertmanagerError("it did not answer just now")
             memory.live[pod.uid] = await self.look(pod)
         except AlertmanagerError:
             if known is not None and self.clock() - known.at > STALE:

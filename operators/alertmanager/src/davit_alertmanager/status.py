@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from davit.errors import Blocked
+from davit.errors import Blocked, Transient
 from davit.model import Manifest, Outcome
 from davit.monitoring import conditions
 from davit.monitoring.bindings import LISTED
@@ -164,7 +164,8 @@ def _live(instance: Instance, snapshot: Snapshot, error: Exception | None) -> Co
     if snapshot.held:
         return Condition("ConfigLive", "False", "Held", snapshot.held)
     if snapshot.behind:
-        return Condition("ConfigLive", "False", "Loading", _not_loaded(snapshot))
+        why = f": {error}" if isinstance(error, Transient) else ""
+        return Condition("ConfigLive", "False", "Loading", f"{_not_loaded(snapshot)}{why}")
     if snapshot.silent and instance.spec.get("listenLocal"):
         names = listed(pod.name for pod in snapshot.silent)
         return Condition("ConfigLive", "Unknown", "NotReachable", f"{names} can't be asked what is loaded: spec.listenLocal")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from davit.kube.client import Client
 from davit.kube.kinds import PERSISTENT_VOLUME_CLAIM
 from davit.model import Action, Key
 from davit.monitoring.conditions import REFUSED
-from davit.monitoring.live import Pace, Refused, make_live
+from davit.monitoring.live import Pace, Refused, each, make_live
 from davit.monitoring.proof import discreet
 from davit.monitoring.renewal import orphan
 from davit.monitoring.rollout import Expand, Orphan
@@ -61,7 +60,7 @@ class Actor:
     async def _make_live(self, action: MakeLive, instance: Instance, memory: Memory) -> None:
         """All pods at once; what one refuses is not tried on it again until something changes."""
         began = self.clock()
-        results = await asyncio.gather(*(self._one(action, instance, memory, pod) for pod in action.pods), return_exceptions=True)
+        results = await each(action.pods, memory.silent, lambda pod: self._one(action, instance, memory, pod))
         errors = [result for result in results if isinstance(result, BaseException)]
         memory.live |= {pod.uid: one for pod, one in zip(action.pods, results, strict=True) if isinstance(one, Live)}
         for error in errors:

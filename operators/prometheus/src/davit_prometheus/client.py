@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-import ssl
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-import aiohttp
 from davit.errors import Transient
 from davit.monitoring.live import Refused
+from davit.monitoring.session import Session
 
 from davit_prometheus.model import Pool
 
@@ -36,22 +35,20 @@ class PrometheusClient:
 
     def __init__(self, *, timeout: float = 5.0) -> None:
         """Within a running event loop; `timeout` in seconds for a whole request."""
-        # A pod is spoken to by its address, which no certificate names; nothing secret is sent to it.
-        tls = ssl.create_default_context()
-        tls.check_hostname = False
-        tls.verify_mode = ssl.CERT_NONE
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
-        self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60.0, ssl=tls), trust_env=False
-        )
+        self._timeout = timeout
+        self._http = Session(PrometheusError)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._http.close()
 
+    async def answers(self, url: str) -> bool:
+        """Whether the process is there at all, said soon."""
+        return await self._http.answers(url)
+
     async def reload(self, url: str) -> None:
         """Load the configuration files anew; raises `Refused` with the process' reason."""
-        status, body = await self._request("POST", f"{url}/-/reload", patience=RELOAD_TIMEOUT)
+        status, body = await self._http.request("POST", f"{url}/-/reload", RELOAD_TIMEOUT)
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Refused(body.decode(errors="replace").strip()[:2000])
         if status != HTTPStatus.OK:
@@ -74,7 +71,7 @@ class PrometheusClient:
 
     async def loaded_jobs(self, url: str) -> set[str]:
         """Names of the jobs that were loaded, new ones too, and in some versions those that are gone; dear for thousands."""
-        status, body = await self._request("GET", f"{url}/metrics")
+        status, body = await self._http.request("GET", f"{url}/metrics", self._timeout)
         if status != HTTPStatus.OK:
             raise PrometheusError(f"{url}/metrics: HTTP {status}")
         return {_unescaped(name) for name in _DISCOVERED.findall(body.decode(errors="replace"))}
@@ -88,7 +85,7 @@ class PrometheusClient:
         return {name: _pool(targets) for name, targets in found.items()}
 
     async def _data(self, url: str, query: Mapping[str, str] | None = None) -> Json:
-        status, body = await self._request("GET", url, query)
+        status, body = await self._http.request("GET", url, self._timeout, query)
         try:
             reply = json.loads(body)
         except ValueError as error:
@@ -97,16 +94,6 @@ class PrometheusClient:
             raise PrometheusError(f"{url}: HTTP {status} {reply.get('error', '')}".rstrip())
         data = reply.get("data")
         return data if isinstance(data, dict) else {}
-
-    async def _request(
-        self, method: str, url: str, query: Mapping[str, str] | None = None, *, patience: float | None = None
-    ) -> tuple[int, bytes]:
-        timeout = self._timeout if patience is None else aiohttp.ClientTimeout(total=patience)
-        try:
-            async with self._http.request(method, url, params=query, timeout=timeout) as response:
-                return response.status, await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise PrometheusError(f"{url}: {type(error).__name__} {error}".rstrip()) from error
 
 
 def _pool(targets: list[Json]) -> Pool:

@@ -24,6 +24,7 @@ from davit.model import Key, Kind, Manifest
 from davit.monitoring.assets import Assets, Ref
 from davit.monitoring.bindings import ObjectId
 from davit.monitoring.faults import Fault
+from davit.monitoring.live import knock
 from davit.monitoring.processes import address_of, container_of
 from davit.monitoring.prover import NotReady, Unanswered
 from davit.monitoring.rollout import guards, with_dropped
@@ -121,6 +122,7 @@ class Observer:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
             raise
+        await knock(pods, memory.silent, self.prometheus.answers)
         snapshot = self._wanted(memory, instance, judged, found)
         before = published(instance.scope, len(snapshot.configurations), found) if memory.good is None else None
         editions = [one for one in ((snapshot.configurations, snapshot.rules), before) if one is not None]
@@ -272,7 +274,7 @@ class Observer:
     async def _look(self, memory: Memory, editions: Sequence[Edition], instance: Instance, pod: Pod) -> None:
         """Ask a container that started since the last look which of the editions it has loaded."""
         known = memory.live.get(pod.uid)
-        if not pod.url or not pod.container or (known is not None and known.container == pod.container):
+        if not pod.url or pod.uid in memory.silent or (known is not None and known.container == pod.container):
             return
         for configurations, maps in editions:
             if pod.shard >= len(configurations):
@@ -307,7 +309,7 @@ class Observer:
         now = self.clock()
         if now - memory.pools_at < TARGETS_EVERY:
             return
-        asked = {pod.shard: pod for pod in pods if pod.uid in memory.live}
+        asked = {pod.shard: pod for pod in pods if pod.uid in memory.live and pod.uid not in memory.silent}
         if not asked:
             return
         memory.pools_at = now

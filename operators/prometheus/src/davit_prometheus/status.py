@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from davit.errors import Blocked
+from davit.errors import Blocked, Transient
 from davit.model import Manifest, Outcome
 from davit.monitoring import conditions
 from davit.monitoring.bindings import LISTED
@@ -164,7 +164,8 @@ def _live(instance: Instance, snapshot: Snapshot, error: Exception | None) -> Co
         return Condition("ConfigLive", "Unknown", "Unmanaged", UNMANAGED)
     behind = [pod for pod in _behind(snapshot) if pod.url]
     if behind:
-        return Condition("ConfigLive", "False", "Loading", f"not loaded yet by {_names(behind)}")
+        why = f": {error}" if isinstance(error, Transient) else ""
+        return Condition("ConfigLive", "False", "Loading", f"not loaded yet by {_names(behind)}{why}")
     if detail.silent:
         return Condition(
             "ConfigLive", "Unknown", "NotReachable", f"{_names(detail.silent)} can't be asked what is loaded: spec.listenLocal"

@@ -54,6 +54,8 @@ class Memory(Generic[D]):
     refused: Refusals = field(default_factory=Refusals)
     is_live: bool = False
     """Whether all running processes were proved to run what is written."""
+    silent: set[str] = field(default_factory=set)
+    """The uids of the pods whose process did not answer when it was to load something."""
     unchecked_since: float | None = None
     suspicious: bool = False
     """Whether the prover went away over what this one asked: then nothing is published until it has answered."""

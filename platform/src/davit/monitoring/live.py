@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,12 +13,18 @@ from davit.kube.client import Client
 from davit.kube.kinds import POD
 from davit.model import Manifest
 from davit.monitoring.poke import poke
+from davit.monitoring.processes import Pod
 
 T = TypeVar("T")
+P = TypeVar("P", bound=Pod)
 
 
 class Refused(Exception):
     """The process looked at the configuration and did not take it; the message is its own."""
+
+
+class Silent(Transient):
+    """The process did not answer at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ async def make_live(  # noqa: PLR0917
     """What `loaded` returns of the pod's process once it is not None; `mark` names the edition in the pod's annotation.
 
     `reload` and `loaded` raise `Transient` when the process can't be asked, `reload` raises `Refused` when it says no.
-    Raises `Refused`, or `Transient` when the time is over.
+    Raises `Refused`, or when the time is over `Transient`, which is `Silent` where there never was an answer.
     """
     began, poked = clock(), float("-inf")
     refused: float | None = None
@@ -74,5 +80,28 @@ async def make_live(  # noqa: PLR0917
             if clock() - refused >= pace.sure:
                 raise
         if clock() - began >= (pace.patience if heard else pace.silence):
-            raise Transient(f"pod {pod['metadata']['name']} does not run the new configuration yet: {said}", retry_after=1.0)
+            kind = Transient if heard else Silent
+            raise kind(f"pod {pod['metadata']['name']} does not run the new configuration yet: {said}", retry_after=1.0)
         await asyncio.sleep(pace.step)
+
+
+async def each(pods: Sequence[P], silent: set[str], one: Callable[[P], Awaitable[T]]) -> list[T | BaseException]:
+    """What comes of each pod, all at once. The `silent`, by uid, are left alone, or every pass would wait for them."""
+
+    async def attempt(pod: P) -> T:
+        if pod.uid in silent:
+            raise Silent(f"{pod.name} does not answer the operator: does a NetworkPolicy let it through?", retry_after=2.0)
+        return await one(pod)
+
+    results = await asyncio.gather(*map(attempt, pods), return_exceptions=True)
+    silent.update(pod.uid for pod, result in zip(pods, results, strict=True) if isinstance(result, Silent))
+    return results
+
+
+async def knock(pods: Iterable[Pod], silent: set[str], answers: Callable[[str], Awaitable[bool]]) -> None:
+    """Ask those that were silent whether they are there again, and forget those that are gone."""
+    there = {pod.uid: pod for pod in pods}
+    silent.intersection_update(there)
+    asked = [there[uid] for uid in sorted(silent) if there[uid].url]
+    well = await asyncio.gather(*(answers(pod.url) for pod in asked))
+    silent.difference_update(pod.uid for pod, one in zip(asked, well, strict=True) if one)
