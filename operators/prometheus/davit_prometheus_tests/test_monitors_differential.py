@@ -286,6 +286,18 @@ def test_the_same_addresses_are_probers(upstream: Upstream, host: str) -> None:
     assert compare(upstream, prometheus(), probe(prober={"url": host})) in ("same", "both refuse")
 
 
+PROXIES = [
+    "http://a", "http://a:80:80", "http://a:99999", "http://a-${zone}:80", "http://u:p@a", "http://u{@a", "http://%41", "http://a/%zz",
+    "http://[::1]:80", "http://[1.2.3.4]", "http://[fe80::1%25eth0]", "http://[fe80::1%eth0]", "1http://a", "a:80", "socks5://a",
+    "http://a|b", "http://a#%zz", " http://a",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_the_same_urls_are_proxies(upstream: Upstream, proxy: str) -> None:
+    assert compare(upstream, prometheus(), service_monitor({"proxyUrl": proxy})) in ("same", "both refuse")
+
+
 WE_REFUSE = {
     "Prometheus loads no client with two logins, and then nothing at all": probe(
         basicAuth=PASSWORD, authorization={"credentials": TOKEN}
