@@ -215,6 +215,9 @@ BOTH_REFUSE = {
     "a prober on a port that is none": probe(prober={"url": "prober:70000"}),
     "a probe's missing token": probe(bearerTokenSecret={"key": ""}),
     "a probe's bad relabeling": probe(targets={"staticConfig": {"static": ["a"], "relabelingConfigs": [{"action": "replace"}]}}),
+    "a bad relabeling of an ingress beside static targets": probe(
+        targets={"staticConfig": {"static": ["a"]}, "ingress": {"relabelingConfigs": [{"action": "replace"}]}}
+    ),
     "a probe's bad metric relabeling": probe(metricRelabelings=[{"action": "hashmod", "targetLabel": "a"}]),
 }
 OLD_REFUSES = {

@@ -238,3 +238,9 @@ def test_no_relabeling_keeps_the_operator_busy_or_fills_the_status(step: Json) -
 def test_no_selector_keeps_the_operator_busy() -> None:
     labels = {"a" * 100_000 + "-/x": "b", "x/" + "a" * 100_000: "c"}
     assert ours(scope(prometheus()), monitor({"port": "a"}, selector={"matchLabels": labels})).faults
+
+
+def test_a_probe_is_refused_for_the_relabeling_of_an_ingress_though_static_targets_win() -> None:
+    targets = {"staticConfig": {"static": ["a"]}, "ingress": {"relabelingConfigs": [{"sourceLabels": ["a"]}]}}
+    found = ours(scope(prometheus()), document("Probe", "p", {"prober": {"url": "prober"}, "targets": targets}))
+    assert [fault.path for fault in found.faults] == ["spec.targets.ingress.relabelingConfigs[0].targetLabel"]
