@@ -137,6 +137,14 @@ SAME = {
         probe(scrapeClass=""),
     ),
     "a utf-8 label": (prometheus(version="3.5.0"), relabeled(targetLabel="a.b", sourceLabels=["ü"])),
+    "any name of what is read, under the legacy scheme": (
+        prometheus(nameValidationScheme="Legacy"),
+        relabeled(targetLabel="a", sourceLabels=["a.b"]),
+    ),
+    "any name of a static label, under the legacy scheme": (
+        prometheus(nameValidationScheme="Legacy"),
+        probe(targets={"staticConfig": {"static": ["a"], "labels": {"a.b": "c"}}}),
+    ),
     "a tls version without the other": (prometheus(), pod_monitor({"tlsConfig": {"maxVersion": "TLS10"}})),
     "an interval of an agent's own": (agent(scrapeInterval="10s"), probe(scrapeTimeout="10s")),
     "a probe of a port 65535": (prometheus(), probe(prober={"url": "a:65535", "path": ""})),

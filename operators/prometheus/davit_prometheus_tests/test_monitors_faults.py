@@ -244,3 +244,14 @@ def test_a_probe_is_refused_for_the_relabeling_of_an_ingress_though_static_targe
     targets = {"staticConfig": {"static": ["a"]}, "ingress": {"relabelingConfigs": [{"sourceLabels": ["a"]}]}}
     found = ours(scope(prometheus()), document("Probe", "p", {"prober": {"url": "prober"}, "targets": targets}))
     assert [fault.path for fault in found.faults] == ["spec.targets.ingress.relabelingConfigs[0].targetLabel"]
+
+
+def test_what_is_read_of_a_target_may_have_any_name_from_3_0_on() -> None:
+    """Prometheus applies its name validation scheme to what is written only."""
+    for version, fine in (("3.5.0", True), ("2.55.0", False)):
+        where = scope(prometheus(version=version, nameValidationScheme="Legacy"))
+        step = {"sourceLabels": ["a.b"], "targetLabel": "c"}
+        assert (not ours(where, monitor({"relabelings": [step]})).faults) is fine
+        static = {"static": ["a"], "labels": {"a.b": "c"}}
+        spec = {"prober": {"url": "prober"}, "targets": {"staticConfig": static}}
+        assert (not ours(where, document("Probe", "p", spec)).faults) is fine

@@ -123,7 +123,7 @@ def _static(work: Work, static: StaticTargets, prober: Prober) -> tuple[Json, li
 
 
 def _check_labels(work: Work, labels: Mapping[str, Any], path: str) -> None:
-    names = relabeling.names_of(work.scope)
+    names = relabeling.label_names(work.scope.version, None)
     for label in labels:
         if not relabeling.valid_label(label, names):
             raise Unusable(f"{path}.{label}", "is not a label name: write letters, digits and _")
