@@ -235,6 +235,7 @@ REFUSED: dict[str, Json] = {
     "tls": {"web": {"tlsConfig": {}}},
     "tls twice": {"web": {"tlsConfig": {**TLS, "keyFile": "/x"}}},
     "image": {"baseImage": "Upper/Case"},
+    "tag of an image": {"baseImage": "example.com/a:"},
 }
 
 
