@@ -116,6 +116,7 @@ def test_alertmanager_has_versions_of_its_own() -> None:
         ({"proxyUrl": "http://p:x"}, "proxyUrl"),
         ({"proxyUrl": "http://a b"}, "proxyUrl"),
         ({"proxyUrl": "http://a\n"}, "proxyUrl"),
+        ({"proxyUrl": "http://proxy-${zone}:80"}, "proxyUrl"),
     ],
 )
 def test_a_proxy_that_prometheus_would_not_load_is_refused(fields: dict[str, Any], part: str) -> None:

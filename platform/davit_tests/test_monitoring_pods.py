@@ -51,7 +51,11 @@ def test_empty_and_absent_are_told_apart() -> None:
         ({"image": "  "}, f"{REPOSITORY}:v3.5.0"),
         ({"baseImage": "own.io:5000/p"}, "own.io:5000/p:v3.5.0"),
         ({"baseImage": "own.io/p:1", "tag": "2"}, "own.io/p:1"),
-        ({"baseImage": "own.io/p@sha256:1", "sha": "2"}, "own.io/p@sha256:1"),
+        ({"baseImage": f"own.io/p@sha256:{'1' * 64}", "sha": "2"}, f"own.io/p@sha256:{'1' * 64}"),
+        ({"baseImage": " "}, f"{REPOSITORY}:v3.5.0"),
+        ({"baseImage": "localhost:5000"}, "localhost:5000"),
+        ({"baseImage": "Own/p"}, "Own/p:v3.5.0"),
+        ({"baseImage": "[::1]:80/a__b"}, "[::1]:80/a__b:v3.5.0"),
         ({"sha": "abc", "tag": "2"}, f"{REPOSITORY}@sha256:abc"),
         ({"tag": "2"}, f"{REPOSITORY}:2"),
         ({"baseImage": "prom/prometheus", "tag": "2"}, "docker.io/prom/prometheus:2"),
@@ -65,7 +69,25 @@ def test_the_image_comes_from_the_first_field_that_says_one(spec: dict[str, str]
 
 
 @pytest.mark.parametrize(
-    ("spec", "field"), [({"baseImage": "Not/Lower"}, "spec.thanos.baseImage"), ({"tag": "no spaces"}, "spec.thanos.tag")]
+    ("spec", "field"),
+    [
+        *(
+            ({"baseImage": base}, "spec.thanos.baseImage")
+            for base in (
+                "Not/Lower",
+                "a:",
+                "own.io/p@sha256:1",
+                "a@",
+                "@sha256:1",
+                "own.io/a:b c",
+                "-.io/a",
+                "a//b",
+                "a...b",
+                " a",
+            )
+        ),
+        ({"tag": "no spaces"}, "spec.thanos.tag"),
+    ],
 )
 def test_an_impossible_image_names_its_field(spec: dict[str, str], field: str) -> None:
     with pytest.raises(Invalid) as caught:

@@ -8,7 +8,9 @@ from davit.errors import Blocked
 from davit.kube.kinds import CONFIG_MAP, SECRET
 from davit.model import Key
 from davit.monitoring.prover import Unanswered
-from davit_prometheus.api.monitors import SERVICE_MONITOR
+from davit.testing.builders import resource
+from davit_prometheus.api.monitors import POD_MONITOR, SERVICE_MONITOR
+from davit_prometheus.api.prometheus import PROMETHEUS_AGENT
 from davit_prometheus.api.rules import PROMETHEUS_RULE
 from davit_prometheus.observe import PATIENCE
 
@@ -261,6 +263,15 @@ def test_an_additional_job_with_the_name_of_a_monitors_job_is_left_out() -> None
 
     text = "- job_name: serviceMonitor/shop/web/0\n- job_name: mine\n"
     settled(prometheus(additionalScrapeConfigs={"name": "more", "key": "jobs"}), secret("more", jobs=text), monitor())(scenario)
+
+
+def test_additional_jobs_of_an_agent_follow_those_of_pod_monitors() -> None:
+    async def scenario(world: World) -> None:
+        assert world.jobs("prom-agent-main") == ["podMonitor/shop/pods/0", "mine", "serviceMonitor/shop/web/0"]
+
+    pods = resource(POD_MONITOR, "pods", {"selector": {}, "podMetricsEndpoints": [{"port": "web"}]}, namespace=SHOP, uid="u")
+    agent = prometheus(kind=PROMETHEUS_AGENT, additionalScrapeConfigs={"name": "more", "key": "jobs"})
+    settled(agent, secret("more", jobs="- job_name: mine\n"), monitor(), pods)(scenario)
 
 
 def test_nothing_of_a_secret_is_told_to_those_who_may_not_read_it() -> None:

@@ -202,6 +202,30 @@ def test_listening_on_localhost_differs_in_the_words_of_its_probes(upstream: Ask
     assert mine == other
 
 
+def test_arguments_stay_beside_remote_write_messages_that_a_version_does_not_know(upstream: Ask) -> None:
+    """Deliberate: prometheus-operator drops every argument that it adds by version after them."""
+    writes = [{"url": "http://a", "messageVersion": "V2.0"}]
+    resource = document(
+        {**CONTEXT, "version": "v2.53.0", "remoteWrite": writes, "enableFeatures": ["b"], "enableOTLPReceiver": True}
+    )
+    mine, other = ours(stateful_set(validate(resource), 0)), theirs(upstream(resource)["statefulSets"][0])
+    args, fewer = (made["spec"]["template"]["spec"]["containers"][0].pop("args") for made in (mine, other))
+    assert mine == other
+    assert set(args) - set(fewer) == {"--enable-feature=b", "--enable-feature=otlp-write-receiver"}
+    assert set(fewer) < set(args)
+
+
+def test_a_query_log_has_its_volume_wherever_scrape_failures_are_logged(upstream: Ask) -> None:
+    """Deliberate: prometheus-operator forgets it, and Prometheus may not write anywhere else."""
+    logs = {"queryLogFile": "query.log", "scrapeFailureLogFile": "/elsewhere/scrape.log"}
+    resource = document({**CONTEXT, **logs})
+    pods = [
+        made["spec"]["template"]["spec"]
+        for made in (ours(stateful_set(validate(resource), 0)), theirs(upstream(resource)["statefulSets"][0]))
+    ]
+    assert [any(one["name"] == "log-file" for one in pod["volumes"]) for pod in pods] == [True, False]
+
+
 REFUSED: dict[str, Json] = {
     "repeated": {"additionalArgs": [{"name": "config.file", "value": "x"}]},
     "negated": {"additionalArgs": [{"name": "no-web.enable-lifecycle"}]},
@@ -211,6 +235,7 @@ REFUSED: dict[str, Json] = {
     "tls": {"web": {"tlsConfig": {}}},
     "tls twice": {"web": {"tlsConfig": {**TLS, "keyFile": "/x"}}},
     "image": {"baseImage": "Upper/Case"},
+    "tag of an image": {"baseImage": "example.com/a:"},
 }
 
 

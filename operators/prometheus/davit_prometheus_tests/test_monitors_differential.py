@@ -137,6 +137,14 @@ SAME = {
         probe(scrapeClass=""),
     ),
     "a utf-8 label": (prometheus(version="3.5.0"), relabeled(targetLabel="a.b", sourceLabels=["ü"])),
+    "any name of what is read, under the legacy scheme": (
+        prometheus(nameValidationScheme="Legacy"),
+        relabeled(targetLabel="a", sourceLabels=["a.b"]),
+    ),
+    "any name of a static label, under the legacy scheme": (
+        prometheus(nameValidationScheme="Legacy"),
+        probe(targets={"staticConfig": {"static": ["a"], "labels": {"a.b": "c"}}}),
+    ),
     "a tls version without the other": (prometheus(), pod_monitor({"tlsConfig": {"maxVersion": "TLS10"}})),
     "an interval of an agent's own": (agent(scrapeInterval="10s"), probe(scrapeTimeout="10s")),
     "a probe of a port 65535": (prometheus(), probe(prober={"url": "a:65535", "path": ""})),
@@ -215,6 +223,9 @@ BOTH_REFUSE = {
     "a prober on a port that is none": probe(prober={"url": "prober:70000"}),
     "a probe's missing token": probe(bearerTokenSecret={"key": ""}),
     "a probe's bad relabeling": probe(targets={"staticConfig": {"static": ["a"], "relabelingConfigs": [{"action": "replace"}]}}),
+    "a bad relabeling of an ingress beside static targets": probe(
+        targets={"staticConfig": {"static": ["a"]}, "ingress": {"relabelingConfigs": [{"action": "replace"}]}}
+    ),
     "a probe's bad metric relabeling": probe(metricRelabelings=[{"action": "hashmod", "targetLabel": "a"}]),
 }
 OLD_REFUSES = {
@@ -284,6 +295,18 @@ HOSTS = [
 @pytest.mark.parametrize("host", HOSTS)
 def test_the_same_addresses_are_probers(upstream: Upstream, host: str) -> None:
     assert compare(upstream, prometheus(), probe(prober={"url": host})) in ("same", "both refuse")
+
+
+PROXIES = [
+    "http://a", "http://a:80:80", "http://a:99999", "http://a-${zone}:80", "http://u:p@a", "http://u{@a", "http://%41", "http://a/%zz",
+    "http://[::1]:80", "http://[1.2.3.4]", "http://[fe80::1%25eth0]", "http://[fe80::1%eth0]", "1http://a", "a:80", "socks5://a",
+    "http://a|b", "http://a#%zz", " http://a",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_the_same_urls_are_proxies(upstream: Upstream, proxy: str) -> None:
+    assert compare(upstream, prometheus(), service_monitor({"proxyUrl": proxy})) in ("same", "both refuse")
 
 
 WE_REFUSE = {

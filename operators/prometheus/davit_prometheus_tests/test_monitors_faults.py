@@ -238,3 +238,20 @@ def test_no_relabeling_keeps_the_operator_busy_or_fills_the_status(step: Json) -
 def test_no_selector_keeps_the_operator_busy() -> None:
     labels = {"a" * 100_000 + "-/x": "b", "x/" + "a" * 100_000: "c"}
     assert ours(scope(prometheus()), monitor({"port": "a"}, selector={"matchLabels": labels})).faults
+
+
+def test_a_probe_is_refused_for_the_relabeling_of_an_ingress_though_static_targets_win() -> None:
+    targets = {"staticConfig": {"static": ["a"]}, "ingress": {"relabelingConfigs": [{"sourceLabels": ["a"]}]}}
+    found = ours(scope(prometheus()), document("Probe", "p", {"prober": {"url": "prober"}, "targets": targets}))
+    assert [fault.path for fault in found.faults] == ["spec.targets.ingress.relabelingConfigs[0].targetLabel"]
+
+
+def test_what_is_read_of_a_target_may_have_any_name_from_3_0_on() -> None:
+    """Prometheus applies its name validation scheme to what is written only."""
+    for version, fine in (("3.5.0", True), ("2.55.0", False)):
+        where = scope(prometheus(version=version, nameValidationScheme="Legacy"))
+        step = {"sourceLabels": ["a.b"], "targetLabel": "c"}
+        assert (not ours(where, monitor({"relabelings": [step]})).faults) is fine
+        static = {"static": ["a"], "labels": {"a.b": "c"}}
+        spec = {"prober": {"url": "prober"}, "targets": {"staticConfig": static}}
+        assert (not ours(where, document("Probe", "p", spec)).faults) is fine

@@ -187,3 +187,12 @@ def test_the_parameter_of_an_aggregation_is_confined_too(upstream: Upstream) -> 
     (group,) = theirs(upstream, prometheus(enforcedNamespaceLabel="tenant"), written) or []
     assert group["rules"][0]["expr"] == 'topk(scalar(x), y{tenant="default"})'
     assert confine("topk(scalar(x), y)", "tenant", "t") == 'topk(scalar(x{tenant="t"}), y{tenant="t"})'
+
+
+@pytest.mark.parametrize("selector", ["{}", '{x!="a"}'])
+def test_a_selector_that_lacks_a_matcher_gets_one(upstream: Upstream, selector: str) -> None:
+    """Deliberate: upstream asks Prometheus' parser first, which refuses it."""
+    assert theirs(upstream, prometheus(enforcedNamespaceLabel="tenant"), group_of({"record": "a", "expr": selector})) is None
+    (mine,) = upstream.ask([], expressions=[confine(selector, "tenant", "t")])["expressions"]
+    assert 'tenant="t"' in mine
+    assert not mine.startswith("error")

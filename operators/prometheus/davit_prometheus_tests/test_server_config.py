@@ -233,7 +233,7 @@ def test_alert_relabelings_of_one_alertmanager_need_2_51() -> None:
 
 
 def test_version_1_of_the_alertmanager_api_is_gone_since_3() -> None:
-    for version, there in (("2.55.0", True), ("3.0.0", False)):
+    for version, there in (("2.55.0", True), ("3.0.0-rc.0", False), ("3.0.0", False)):
         given = [{"name": "a", "port": "web", "apiVersion": "V1"}]
         found = top({"version": version, "alerting": {"alertmanagers": given}})
         assert ("api_version" in found.config["alerting"]["alertmanagers"][0]) is there

@@ -116,6 +116,14 @@ def test_an_agent_is_configured_as_by_prometheus_operator(upstream: Ask, case: s
     check(upstream, prometheus(spec, agent=True), secrets())
 
 
+def test_protocols_of_which_a_version_speaks_none_are_left_out(upstream: Ask) -> None:
+    """Deliberate: Prometheus refuses the empty list that upstream writes."""
+    resource = prometheus({"version": "2.53.0", "scrapeProtocols": ["PrometheusText1.0.0"]})
+    theirs = yaml.load(upstream([resource])["config"], Loader)
+    assert theirs["global"].pop("scrape_protocols") == []
+    assert meaning(rendered(resource, [])[1], expanded=True) == meaning(theirs)
+
+
 @SLOW
 @given(SERVER, GENERATED, st.sampled_from(VERSIONS))
 def test_any_server_is_configured_as_by_prometheus_operator(

@@ -61,7 +61,18 @@ from davit_prometheus.manifests import (
     selector,
 )
 from davit_prometheus.model import Instance, Pool, Scope, Top
-from davit_prometheus.parts import counts, homes, part, part_references, quarantined, report, rule_file, total, with_rule_files
+from davit_prometheus.parts import (
+    counts,
+    homes,
+    in_order,
+    part,
+    part_references,
+    quarantined,
+    report,
+    rule_file,
+    total,
+    with_rule_files,
+)
 from davit_prometheus.published import Edition, published
 from davit_prometheus.snapshot import Pod, Snapshot
 from davit_prometheus.validate import validate
@@ -204,11 +215,10 @@ class Observer:
     async def _judged(self, memory: Memory, instance: Instance, top: Top, parts: Mapping[ObjectId, Part]) -> _Judged:
         scope = instance.scope
         extra = [block(job) for job in top.jobs]
-        blocks = [one for part in parts.values() for one in part.blocks]
-        taken = {one.name for one in blocks}
+        taken = {one.name for part in parts.values() for one in part.blocks}
         clashes = [one for one in extra if one.name in taken]
         extra = [one for one in extra if one.name not in taken]
-        blocks += extra
+        blocks = in_order(parts, extra, agent=scope.agent)
         groups = {digest: group for part in parts.values() for _, group, digest in part.groups}
         try:
             proved = await self.judge.prove(memory, scope, instance.image, head(top), blocks=blocks, groups=groups)

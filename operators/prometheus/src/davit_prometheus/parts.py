@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from davit_prometheus.api.monitors import POD_MONITOR, PROBE, SERVICE_MONITOR, PodMonitorSpec, ProbeSpec, ServiceMonitorSpec
 from davit_prometheus.api.rules import PROMETHEUS_RULE, PrometheusRuleSpec
 from davit_prometheus.api.scrapeconfig import SCRAPE_CONFIG, ScrapeConfigSpec
-from davit_prometheus.assembly import JOB_LIMIT, LIVE, RULES_LIMIT, block, digest_of
+from davit_prometheus.assembly import JOB_LIMIT, LIVE, RULES_LIMIT, Block, block, digest_of
 from davit_prometheus.config import jobs, rules
 from davit_prometheus.inventory import Part
 from davit_prometheus.judge import Proved
@@ -81,6 +81,13 @@ def rule_file(part: Part, complaints: Mapping[str, str]) -> str:
 def _file(groups: Iterable[Json]) -> str:
     good = list(groups)
     return text({"groups": good}) if good else ""
+
+
+def in_order(parts: Mapping[ObjectId, Part], extra: Sequence[Block], *, agent: bool) -> list[Block]:
+    """The jobs in upstream's order: additional ones last, but of an agent after those of PodMonitors, which then come first."""
+    ahead = [block for (kind, _), part in parts.items() if agent and kind == POD_MONITOR for block in part.blocks]
+    others = [block for (kind, _), part in parts.items() if not agent or kind != POD_MONITOR for block in part.blocks]
+    return [*ahead, *extra, *others] if agent else [*others, *extra]
 
 
 def report(one: ObjectId, part: Part, proved: Proved) -> Report:

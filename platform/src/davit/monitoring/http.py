@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from davit.crd import Json
+from davit.monitoring import urls
 from davit.monitoring.assets import Assets, Ref, either, secret
 from davit.monitoring.pem import certificate_problem, pair_problem
 from davit.monitoring.types import (
@@ -201,15 +201,10 @@ def _proxy_problems(config: ProxyConfig) -> Iterator[tuple[str, str]]:
 
 def url_problem(text: str) -> str:
     """Why a text is no URL to Prometheus, empty when it is one."""
-    if any(ord(char) < 0x20 or ord(char) == 0x7F for char in text):
-        return f"{text!r} is not a URL: remove the control characters"
     try:
-        parts = urlsplit(text)
-        _ = parts.port
-    except ValueError as error:
+        urls.parse(text)
+    except urls.NotAUrl as error:
         return f"{text!r} is not a URL ({error}): write for example http://proxy.example:3128"
-    if " " in parts.netloc or text.startswith(":"):
-        return f"{text!r} is not a URL: write for example http://proxy.example:3128"
     return ""
 
 

@@ -27,7 +27,11 @@ USER = 65534
 RELOADERS = ("config-reloader", "init-config-reloader")
 """Containers of prometheus-operator that Davit does without: patches for them have no object."""
 
-_REPOSITORY = re.compile(r"(?:[A-Za-z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*")
+_PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_PATH = re.compile(rf"{_PART}(?:/{_PART})*", re.ASCII)
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_REGISTRY = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:]+\])(?::\d+)?", re.ASCII)
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _NOT_DNS = re.compile(r"[^-a-z0-9]+")
 _MAX_LABEL = 63
@@ -68,11 +72,12 @@ def image(spec: Mapping[str, Any], repository: str, version: str, path: str = "s
     """
     if str(spec.get("image") or "").strip():
         return str(spec["image"])
-    base = spec.get("baseImage") or repository
-    if "@" in base or ":" in base.rpartition("/")[2]:
-        return str(base)
-    if not _REPOSITORY.fullmatch(base):
+    given = str(spec.get("baseImage") or "")
+    base = given if given.strip() else repository
+    if not _is_reference(base):
         raise Invalid(Problem(f"{path}.baseImage", f"{base!r} is not an image repository: write for example {repository}"))
+    if "@" in base or ":" in base.rpartition("/")[2]:
+        return base
     if spec.get("sha"):
         return f"{base}@sha256:{spec['sha']}"
     if spec.get("tag"):
@@ -82,12 +87,33 @@ def image(spec: Mapping[str, Any], repository: str, version: str, path: str = "s
     return f"{base}:{version}"
 
 
+def _is_reference(text: str) -> bool:
+    """Whether it is a repository, perhaps with a tag and a digest. Source: distribution/reference `ParseNormalizedNamed`."""
+    name, at, digest = text.partition("@")
+    folders, slash, last = name.rpartition("/")
+    last, colon, tag = last.partition(":")
+    registry, rest = _split(f"{folders}{slash}{last}")
+    return bool(
+        (not registry or _REGISTRY.fullmatch(registry))
+        and _PATH.fullmatch(rest)
+        and (not colon or _TAG.fullmatch(tag))
+        and (not at or _DIGEST.fullmatch(digest))
+    )
+
+
+def _split(repository: str) -> tuple[str, str]:
+    """The registry, empty for Docker Hub, and the path in it."""
+    registry, slash, rest = repository.partition("/")
+    named = set(".:") & set(registry) or registry == "localhost" or registry != registry.lower()
+    return (registry, rest) if slash and named else ("", repository)
+
+
 def _familiar(repository: str) -> str:
     """Without a registry it is Docker Hub's."""
-    registry, slash, _ = repository.partition("/")
-    if slash and (set(".:") & set(registry) or registry == "localhost"):
+    registry, path = _split(repository)
+    if registry:
         return repository
-    return f"docker.io/{repository}" if slash else f"docker.io/library/{repository}"
+    return f"docker.io/{path}" if "/" in path else f"docker.io/library/{path}"
 
 
 def arguments(

@@ -74,8 +74,10 @@ def _alertmanager(section: Section, given: AlertmanagerEndpoints, path: str, con
     config |= kubernetes_sd(scope, context, scope.endpoint_role, [given.namespace or scope.namespace])
     config |= _credentials(context, given, path)
     version = (given.api_version or "").lower()
-    # Later versions speak v2 only, and refuse to load v1.
-    if version == "v2" or (version == "v1" and gate.until("3.0.0", f"{path}.apiVersion")):
+    # 3.0 and its release candidates speak v2 only, and refuse to load v1.
+    if version == "v1" and gate.version.major >= 3:
+        gate.ignore(f"{path}.apiVersion", "gone since 3.0.0")
+    elif version in ("v1", "v2"):
         config["api_version"] = version
     config["relabel_configs"] = [*_relabelings(section, given), *steps(scope, given.relabelings or (), f"{path}.relabelings")]
     if given.alert_relabelings:

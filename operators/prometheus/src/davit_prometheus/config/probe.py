@@ -28,6 +28,7 @@ DEFAULT_PATH = "/probe"
 _HOST = re.compile(r"([a-zA-Z0-9_][a-zA-Z0-9_-]{0,62})(\.[a-zA-Z0-9_][a-zA-Z0-9_-]{0,62})*[._]?", re.ASCII)
 _LONGEST_HOST = 255
 _TARGET = "__param_target"
+_INGRESS = "spec.targets.ingress"
 
 
 def render(scope: Scope, resource: Manifest, assets: Assets) -> Rendered:
@@ -99,6 +100,9 @@ def _targets(work: Work, spec: ProbeSpec, prober: Prober) -> tuple[Json, list[Js
     """Where targets come from, and the steps that hand them to the prober; static targets win."""
     targets = spec.targets
     if targets is not None and targets.static_config is not None:
+        if targets.ingress is not None:
+            # Without effect, but upstream refuses a Probe for it.
+            relabeling.steps(work.scope, targets.ingress.relabeling_configs, f"{_INGRESS}.relabelingConfigs")
         return _static(work, targets.static_config, prober)
     if targets is not None and targets.ingress is not None:
         return _ingress(work, targets.ingress, prober)
@@ -119,20 +123,19 @@ def _static(work: Work, static: StaticTargets, prober: Prober) -> tuple[Json, li
 
 
 def _check_labels(work: Work, labels: Mapping[str, Any], path: str) -> None:
-    names = relabeling.names_of(work.scope)
+    names = relabeling.label_names(work.scope.version, None)
     for label in labels:
         if not relabeling.valid_label(label, names):
             raise Unusable(f"{path}.{label}", "is not a label name: write letters, digits and _")
 
 
 def _ingress(work: Work, ingress: IngressTargets, prober: Prober) -> tuple[Json, list[Json]]:
-    path = "spec.targets.ingress"
     selector = ingress.selector or LabelSelector()
-    check_operators(selector, f"{path}.selector")
+    check_operators(selector, f"{_INGRESS}.selector")
     chosen = selector_steps(selector, "ingress")
     for step in chosen:
         if problem := regex_problem(step["regex"]):
-            raise Unusable(f"{path}.selector", problem)
+            raise Unusable(f"{_INGRESS}.selector", problem)
     where = namespaces(work.scope, ingress.namespace_selector, work.namespace)
     steps = [
         *chosen,
@@ -146,7 +149,7 @@ def _ingress(work: Work, ingress: IngressTargets, prober: Prober) -> tuple[Json,
         _join(["__address__"], ("(.*)", "$1"), "__tmp_ingress_address"),
         copy(_TARGET, "instance"),
         constant("__address__", prober.url),
-        *scrape.user_steps(work, ingress.relabeling_configs, f"{path}.relabelingConfigs"),
+        *scrape.user_steps(work, ingress.relabeling_configs, f"{_INGRESS}.relabelingConfigs"),
     ]
     return kubernetes_sd(work.scope, work.context, "ingress", where), steps
 

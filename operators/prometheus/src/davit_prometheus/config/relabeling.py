@@ -72,7 +72,7 @@ def names_of(scope: Scope) -> Names:
 
 
 def label_names(running: Version, scheme: str | None) -> Names:
-    """Which label names a version takes under a name validation scheme."""
+    """Which label names a version takes under a name validation scheme, which does not concern those that it only reads."""
     return "utf8" if running >= UTF8_SINCE and (scheme or "UTF8") == "UTF8" else "legacy"
 
 
@@ -141,9 +141,10 @@ def _problems(config: RelabelConfig, running: Version, names: Names) -> Iterator
         yield "regex", problem
     if action == "hashmod" and not config.modulus:
         yield "modulus", "is missing: HashMod needs a number above 0"
+    read = label_names(running, None)
     for label in config.source_labels or ():
-        if not valid_label(label, names):
-            yield "sourceLabels", _not_a_label(label, names)
+        if not valid_label(label, read):
+            yield "sourceLabels", _not_a_label(label, read)
     yield from _target_problems(config, action, names)
     yield from _surplus(config, action)
 

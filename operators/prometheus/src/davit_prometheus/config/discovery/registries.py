@@ -56,7 +56,7 @@ CONSUL = Discovery(
         filled("services", "tags"),
         put("tag_separator"),
         filled("node_meta"),
-        since("3.0.0", put("filter")),
+        since("3.0.0-beta.0", put("filter")),
         since("3.11.2", put("health_filter")),
         put("allow_stale"),
         every(),

@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from davit.monitoring import http
+from davit.monitoring import http, urls
 from davit.monitoring.http import Context, Unusable
 from davit.monitoring.units import parse_duration
 from pydantic import BaseModel
 
-from davit_prometheus.config.discovery import urls
 from davit_prometheus.model import Json
 
 Step = Callable[[Context, Any, str], Json]

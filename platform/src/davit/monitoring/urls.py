@@ -1,14 +1,15 @@
-"""What Go's net/url takes for a URL, and so what Prometheus loads. Pure. Source: net/url `Parse`."""
+"""What Go's net/url takes for a URL, and so what Prometheus loads. Pure. Source: net/url `Parse` of Go 1.26."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _USER = re.compile(r"[A-Za-z0-9\-._:~!$&'()*+,;=%@]*\Z")
-_HOST = re.compile(r"(?:[A-Za-z0-9\-_.~!$&'()*+,;=:\[\]<>\"\u0080-\U0010ffff]|%[89A-Fa-f][0-9A-Fa-f])*\Z")
+_HOST = re.compile(r"(?:[A-Za-z0-9\-_.~!$&'()*+,;=:\[\]<>\"\u0080-\U0010ffff]|%25|%[89A-Fa-f][0-9A-Fa-f])*\Z")
 
 
 class NotAUrl(ValueError):
@@ -43,32 +44,45 @@ def parse(text: str) -> Url:
     host = ""
     if rest.startswith("//") and (scheme or not rest.startswith("///")):
         authority, slash, path = rest[2:].partition("/")
-        host, rest = _host(authority), slash + path
+        host, rest = _host(authority, scheme), slash + path
     _check_escapes(rest)
     return Url(scheme, host)
 
 
-def _host(authority: str) -> str:
+def _host(authority: str, scheme: str) -> str:
     user, at, host = authority.rpartition("@")
     if at:
         if not _USER.match(user):
             raise NotAUrl("the user name has characters that must be percent-encoded")
         _check_escapes(user)
     if host.startswith("["):
-        address, bracket, port = host.rpartition("]")
+        address, bracket, port = host[1:].rpartition("]")
         if not bracket:
             raise NotAUrl("the host lacks its closing ]")
-        literal, _, zone = address.partition("%25")
-        _check_escapes(zone)
-        host_text = literal
+        _check_address(address)
     else:
-        name, colon, number = host.rpartition(":")
-        host_text, port = (name, colon + number) if colon else (host, "")
+        if "[" in host:
+            raise NotAUrl(f"{host!r} is no host name")
+        # A list of hosts, each with its port, is for the schemes of databases.
+        start = host.find(":") if scheme in ("http", "https") else host.rfind(":")
+        name, port = (host[:start], host[start:]) if start >= 0 else (host, "")
+        if not _HOST.match(name):
+            raise NotAUrl(f"{name!r} is no host name")
     if not re.fullmatch(r"(:[0-9]*)?", port):
         raise NotAUrl(f"{port.removeprefix(':')!r} is no port")
-    if not _HOST.match(host_text):
-        raise NotAUrl(f"{host_text!r} is no host name")
     return host
+
+
+def _check_address(text: str) -> None:
+    """What is in brackets must be an IPv6 address, perhaps with a zone."""
+    address, escaped, zone = text.partition("%25")
+    _check_escapes(zone)
+    try:
+        ipaddress.IPv6Address(address)
+    except ValueError:
+        raise NotAUrl(f"{address!r} is no IPv6 address") from None
+    if "%" in address or (escaped and not zone):
+        raise NotAUrl(f"{text!r} is no IPv6 address")
 
 
 def _check_escapes(text: str) -> None:
