@@ -62,7 +62,6 @@ class Actor:
         began = self.clock()
         results = await each(action.pods, memory.silent, lambda pod: self._one(action, instance, memory, pod))
         errors = [result for result in results if isinstance(result, BaseException)]
-        memory.live |= {pod.uid: one for pod, one in zip(action.pods, results, strict=True) if isinstance(one, Live)}
         for error in errors:
             if isinstance(error, Refused):
                 for pod in action.pods:
@@ -94,4 +93,7 @@ class Actor:
             return found if found is not None and await files.found() else None
 
         pace = Pace(first=pause, step=pause)
-        return await make_live(self.kube, pod.manifest, wanted.digest, reload, loaded, pace, self.clock)
+        found = await make_live(self.kube, pod.manifest, wanted.digest, reload, loaded, pace, self.clock)
+        # Now, for status may be written before the others are done.
+        memory.live[pod.uid] = found
+        return found
