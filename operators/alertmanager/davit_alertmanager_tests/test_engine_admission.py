@@ -54,6 +54,35 @@ async def test_every_fault_is_named_and_what_follows_from_it_is_not() -> None:
     assert "spec.route.receiver" in said
 
 
+async def test_what_follows_a_certificate_is_judged_too() -> None:
+    key = {"name": "later", "key": "pem"}
+    tls = {"cert": {"secret": key}, "keySecret": key}
+    given: dict[str, Any] = {"apiURL": key, "httpConfig": {"tlsConfig": tls}}
+    assert list(await check_config(config(**team({"receivers": [{"name": "hook", "slackConfigs": [given]}]})))) == []
+    given["actions"] = [{"type": "button", "text": ""}]
+    assert "actions[0].text" in await refused(config(**team({"receivers": [{"name": "hook", "slackConfigs": [given]}]})))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"smtp": {"smartHost": {"host": "", "port": "25"}}}, r"global\.smtp\.smartHost"),
+        ({"httpConfig": {"basicAuth": {}, "authorization": {}}}, r"global\.httpConfig"),
+    ],
+)
+async def test_a_global_setting_that_would_always_be_left_out_is_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(Invalid, match=said):
+        await check_alertmanager(alertmanager(alertmanagerConfiguration={"name": "base", "global": settings}))
+
+
+async def test_the_secrets_of_global_settings_are_not_looked_at() -> None:
+    key = {"name": "later", "key": "pem"}
+    tls = {"ca": {"secret": key}}
+    settings = {"slackApiUrl": key, "httpConfig": {"tlsConfig": tls}, "smtp": {"authPassword": key, "tlsConfig": tls}}
+    given = alertmanager(alertmanagerConfiguration={"name": "base", "global": settings})
+    assert list(await check_alertmanager(given)) == []
+
+
 async def test_unknown_fields_are_warned_about() -> None:
     assert any("spec.typo" in one for one in await check_config(config(**team({"typo": 1}))))
     assert any("spec.typo" in one for one in await check_alertmanager(alertmanager(typo=1)))

@@ -236,6 +236,16 @@ def test_what_is_excluded_from_the_namespace_label() -> None:
     assert not made().scope.enforces_namespace("ServiceMonitor", "b", "any")
 
 
+def test_an_exclusion_that_excludes_nothing_is_said() -> None:
+    given = [{"resource": "servicemonitor", "namespace": "a"}, {"resource": "probes", "namespace": ""}]
+    found = made({"excludedFromEnforcement": given})
+    assert not found.scope.excluded
+    assert [said.split(" excludes nothing")[0] for said in found.ignored] == [
+        "spec.excludedFromEnforcement[0].resource 'servicemonitor'",
+        "spec.excludedFromEnforcement[1].namespace ''",
+    ]
+
+
 def test_selections_tell_none_from_all() -> None:
     found = made({"podMonitorSelector": {"matchLabels": {"a": "b"}}, "probeSelector": None}).selections
     assert found["ServiceMonitor"].labels is not None

@@ -75,18 +75,25 @@ class Assets:
 
 
 class Unseen(Assets):
-    """Stands for what must not be looked at: every key that is named is there, and what it holds is in order."""
+    """Stands for what must not be looked at: every key that is named is there, and what it holds is in order.
+
+    text: what all of them hold; an empty list where YAML is expected.
+    """
 
     seen = False
+
+    def __init__(self, text: bytes = b"[]") -> None:
+        super().__init__()
+        self._text = text
 
     def __contains__(self, ref: Ref) -> bool:
         return bool(ref.name and ref.key)
 
     def content(self, ref: Ref) -> bytes:
-        """An empty list where YAML is expected; raises `MissingAsset` for a key that is not named."""
+        """The bytes of a key; raises `MissingAsset` for one that is not named."""
         if ref not in self:
             raise MissingAsset(ref)
-        return b"[]"
+        return self._text
 
 
 def secret(selector: SecretKeySelector | None, namespace: str) -> Ref:
