@@ -135,6 +135,13 @@ def test_only_what_has_a_namespace_can_be_excluded_from_enforcement(crd: Crd) ->
     assert known[".spec.excludedFromEnforcement.namespace"]["minLength"] == 1
 
 
+@BOTH
+def test_a_flag_has_a_name(crd: Crd) -> None:
+    found = [part for path, part in parts(schema(crd)) if path.endswith("additionalArgs.name")]
+    assert found
+    assert all(part["minLength"] == 1 for part in found)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_the_model_knows_every_field_by_its_own_spelling(case: str) -> None:
     assert unknown_fields(PrometheusSpec, CASES[case]) == ()

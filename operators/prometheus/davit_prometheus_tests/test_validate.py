@@ -246,6 +246,19 @@ def test_an_exclusion_that_excludes_nothing_is_said() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"additionalArgs": [{"name": ""}]}, "spec.additionalArgs[0].name"),
+        ({"thanos": {"additionalArgs": [{"name": ""}]}}, "spec.thanos.additionalArgs[0].name"),
+        ({"containers": [{"name": "prometheus", "env": "x"}]}, "spec.containers[0].env"),
+        ({"storage": {"volumeClaimTemplate": {"spec": "10Gi"}}}, "spec.storage.volumeClaimTemplate.spec"),
+    ],
+)
+def test_parts_of_pods_that_can_not_be_used_are_named(spec: Json, field: str) -> None:
+    assert list(problems(spec)) == [field]
+
+
 def test_selections_tell_none_from_all() -> None:
     found = made({"podMonitorSelector": {"matchLabels": {"a": "b"}}, "probeSelector": None}).selections
     assert found["ServiceMonitor"].labels is not None

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
 from davit.errors import Invalid, Problem
-from davit.monitoring.merging import merge_container
+from davit.monitoring.merging import MERGE_KEYS, merge_container
 
 Json = dict[str, Any]
 Argument = tuple[str, str]
@@ -97,21 +97,25 @@ def arguments(
     yielding: Iterable[Argument] = (),
     path: str = "spec.additionalArgs",
 ) -> list[str]:
-    """The container's arguments: ours, then `additionalArgs`; raises `Invalid` where the two name the same flag.
+    """The container's arguments: ours, then `additionalArgs`; raises `Invalid` where the two name the same flag, or none.
 
     yielding: further ones of ours that give way to the user's instead.
     """
     ours = list(ours)
     more = [(str(item.get("name", "")), str(item.get("value", ""))) for item in given]
-    problems = [
-        Problem(f"{path}[{index}].name", f"--{name} is set by the operator: remove it and use the field of spec for it")
+    found = [
+        Problem(f"{path}[{index}].name", _taken(name) if name else "is missing: name the flag, without dashes")
         for index, (name, _) in enumerate(more)
-        if _names(name, ours)
+        if not name or _names(name, ours)
     ]
-    if problems:
-        raise Invalid(*problems)
+    if found:
+        raise Invalid(*found)
     soft = [(name, value) for name, value in yielding if name == "enable-feature" or not _names(name, more)]
     return [f"--{name}={value}" if value else f"--{name}" for name, value in (*ours, *soft, *more)]
+
+
+def _taken(name: str) -> str:
+    return f"--{name} is set by the operator: remove it and use the field of spec for it"
 
 
 def _names(name: str, among: Iterable[Argument]) -> bool:
@@ -140,6 +144,12 @@ def given_files(spec: Mapping[str, Any], directory: str) -> Mounted:
         tuple({"name": name, **source} for name, source, _ in both),
         tuple({"name": name, "mountPath": path, "readOnly": True} for name, _, path in both),
     )
+
+
+def url_prefix(text: str) -> str:
+    """What paths of a server begin with, whose route prefix this is: both processes add a slash where it has none."""
+    inner = text.strip("/")
+    return f"/{inner}" if inner else ""
 
 
 def clean_path(path: str) -> str:
@@ -197,6 +207,21 @@ def merge_containers(ours: Sequence[Json], given: Sequence[Mapping[str, Any]]) -
         for container in ours
     ]
     return merged + [without_nulls(item) for item in given if item.get("name") not in {*names, *RELOADERS}]
+
+
+def problems(spec: Mapping[str, Any]) -> Iterator[Problem]:
+    """What of containers and storage has not even the shape that it has in a pod."""
+    for part in ("containers", "initContainers"):
+        for index, item in enumerate(spec.get(part) or ()):
+            for name in MERGE_KEYS:
+                value = item.get(name)
+                if value is not None and not (isinstance(value, list) and all(isinstance(one, Mapping) for one in value)):
+                    yield Problem(f"spec.{part}[{index}].{name}", "must be a list of objects: write it as in a pod")
+    claim = (spec.get("storage") or {}).get("volumeClaimTemplate") or {}
+    for name in ("metadata", "spec"):
+        if claim.get(name) is not None and not isinstance(claim[name], Mapping):
+            path = f"spec.storage.volumeClaimTemplate.{name}"
+            yield Problem(path, "must be an object: write it as in a PersistentVolumeClaim")
 
 
 def reloader_patches(spec: Mapping[str, Any]) -> list[str]:
