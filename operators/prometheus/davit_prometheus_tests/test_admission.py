@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 from davit.errors import Invalid
 from davit_prometheus.admission import check_monitor, check_prometheus
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from davit_prometheus_tests import monitors_strategies as made
 from davit_prometheus_tests.engine_world import monitor, prometheus
+from davit_prometheus_tests.monitors_world import ours, scope
 
 PASSWORD = {"username": {"name": "later", "key": "user"}, "password": {"name": "later", "key": "word"}}
 TOKEN = {"name": "later", "key": "token"}
@@ -43,24 +47,24 @@ async def refused(manifest: dict[str, Any]) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("given", monitors({}, scrapeClass="mesh"), ids=lambda given: given["kind"])
-async def test_a_scrape_class_may_be_named_since_some_prometheus_may_have_it(given: dict[str, Any]) -> None:
-    assert list(await check_monitor(given)) == []
+@pytest.mark.parametrize("one", monitors({}, scrapeClass="mesh"), ids=lambda one: one["kind"])
+async def test_a_scrape_class_may_be_named_since_some_prometheus_may_have_it(one: dict[str, Any]) -> None:
+    assert list(await check_monitor(one)) == []
 
 
-@pytest.mark.parametrize("given", monitors({"scrapeTimeout": "45s"}), ids=lambda given: given["kind"])
-async def test_a_timeout_is_not_compared_with_an_interval_that_only_the_prometheus_knows(given: dict[str, Any]) -> None:
-    assert list(await check_monitor(given)) == []
+@pytest.mark.parametrize("one", monitors({"scrapeTimeout": "45s"}), ids=lambda one: one["kind"])
+async def test_a_timeout_is_not_compared_with_an_interval_that_only_the_prometheus_knows(one: dict[str, Any]) -> None:
+    assert list(await check_monitor(one)) == []
 
 
-@pytest.mark.parametrize("given", monitors({"interval": "30s", "scrapeTimeout": "45s"}), ids=lambda given: given["kind"])
-async def test_a_timeout_beyond_its_own_interval_is_refused(given: dict[str, Any]) -> None:
-    assert "scrapeTimeout" in await refused(given)
+@pytest.mark.parametrize("one", monitors({"interval": "30s", "scrapeTimeout": "45s"}), ids=lambda one: one["kind"])
+async def test_a_timeout_beyond_its_own_interval_is_refused(one: dict[str, Any]) -> None:
+    assert "scrapeTimeout" in await refused(one)
 
 
-@pytest.mark.parametrize("given", monitors({"authorization": {"type": "Bearer"}}), ids=lambda given: given["kind"])
-async def test_credentials_may_be_those_of_a_scrape_class(given: dict[str, Any]) -> None:
-    assert list(await check_monitor(given)) == []
+@pytest.mark.parametrize("one", monitors({"authorization": {"type": "Bearer"}}), ids=lambda one: one["kind"])
+async def test_credentials_may_be_those_of_a_scrape_class(one: dict[str, Any]) -> None:
+    assert list(await check_monitor(one)) == []
 
 
 @pytest.mark.parametrize("login", [{"basicAuth": PASSWORD}, {"authorization": {"credentials": TOKEN}}, {"oauth2": OAUTH2}])
@@ -69,9 +73,9 @@ async def test_any_one_way_to_log_in_is_let_in(kind: int, login: dict[str, Any])
     assert list(await check_monitor(monitors({**login, "tlsConfig": CLIENT})[kind])) == []
 
 
-@pytest.mark.parametrize("given", monitors({"basicAuth": PASSWORD, "oauth2": OAUTH2}), ids=lambda given: given["kind"])
-async def test_two_ways_to_log_in_are_refused_though_their_secrets_are_not_looked_at(given: dict[str, Any]) -> None:
-    assert "keep one way to authenticate" in await refused(given)
+@pytest.mark.parametrize("one", monitors({"basicAuth": PASSWORD, "oauth2": OAUTH2}), ids=lambda one: one["kind"])
+async def test_two_ways_to_log_in_are_refused_though_their_secrets_are_not_looked_at(one: dict[str, Any]) -> None:
+    assert "keep one way to authenticate" in await refused(one)
 
 
 @pytest.mark.parametrize("before", [{"basicAuth": PASSWORD}, {"tlsConfig": CLIENT}, {"bearerTokenSecret": TOKEN}])
@@ -80,20 +84,20 @@ async def test_what_follows_a_secret_is_judged_too(before: dict[str, Any]) -> No
 
 
 async def test_a_secret_without_a_name_is_a_mistake_of_the_object() -> None:
-    given = monitor(endpoints=[{"port": "web", "basicAuth": {**PASSWORD, "username": {"key": "user"}}}])
-    assert "basicAuth.username: the name of the Secret is missing" in await refused(given)
+    one = monitor(endpoints=[{"port": "web", "basicAuth": {**PASSWORD, "username": {"key": "user"}}}])
+    assert "basicAuth.username: the name of the Secret is missing" in await refused(one)
 
 
 async def test_a_prometheus_is_judged_without_looking_at_secrets() -> None:
     further = {"name": "later", "key": "list"}
-    given = prometheus(
+    one = prometheus(
         remoteWrite=[{"url": "http://store/write", "basicAuth": PASSWORD, "tlsConfig": CLIENT}],
         alerting={"alertmanagers": [{"name": "alertmanager-operated", "port": "web", "authorization": {"credentials": TOKEN}}]},
         additionalScrapeConfigs=further,
         additionalAlertManagerConfigs=further,
         additionalAlertRelabelConfigs=further,
     )
-    assert list(await check_prometheus(given)) == []
+    assert list(await check_prometheus(one)) == []
 
 
 @pytest.mark.parametrize(
@@ -108,3 +112,10 @@ async def test_a_prometheus_is_judged_without_looking_at_secrets() -> None:
 )
 async def test_an_entry_that_would_always_be_left_out_is_refused(spec: dict[str, Any], said: str) -> None:
     assert said in await refused(prometheus(**spec))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(made.prometheuses(), st.one_of(made.monitors("ServiceMonitor"), made.monitors("PodMonitor"), made.probes()))
+async def test_what_some_prometheus_takes_is_let_in(where: dict[str, Any], one: dict[str, Any]) -> None:
+    if not ours(scope(where), one).faults:
+        await check_monitor(one)

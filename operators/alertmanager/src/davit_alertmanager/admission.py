@@ -26,8 +26,8 @@ from davit_alertmanager.config.shapes import shapes
 from davit_alertmanager.model import TLS_ASSETS, Facts, Instance
 
 KINDS = (v1alpha1.ALERTMANAGER_CONFIG, v1beta1.ALERTMANAGER_CONFIG)
-_SECRETS = Unseen(b"https://any.example/thing")
-"""In place of all Secrets, which are not looked at: they could be sounded out. Some must hold a URL."""
+_SECRETS = Unseen(b"https://slack.com/api/chat.postMessage")
+"""In place of all Secrets, which are not looked at: they could be sounded out. Some must hold a URL, and one this URL."""
 _FOLLOWS = ("is left out, see above", "none of its receivers can be used")
 """What is said of a part because of another one."""
 
