@@ -97,6 +97,20 @@ def test_a_flag_without_a_name_is_refused_by_its_place() -> None:
     [
         ({"containers": [{"name": "a"}, {"name": "b", "env": "x"}]}, "spec.containers[1].env"),
         ({"initContainers": [{"name": "a", "volumeMounts": [1]}]}, "spec.initContainers[0].volumeMounts"),
+        ({"containers": [{"name": 1}]}, "spec.containers[0].name"),
+        ({"containers": [{"name": "a", "env": [{"name": {}}]}]}, "spec.containers[0].env[0].name"),
+        (
+            {"containers": [{"name": "a", "ports": [{"containerPort": "x"}, {"containerPort": []}]}]},
+            "spec.containers[0].ports[1].containerPort",
+        ),
+        ({"containers": [{"name": "a", "readinessProbe": 1}]}, "spec.containers[0].readinessProbe"),
+        ({"resources": {"requests": "x"}}, "spec.resources.requests"),
+        ({"volumeMounts": [{"mountPath": []}]}, "spec.volumeMounts[0].mountPath"),
+        ({"topologySpreadConstraints": [{}, {"labelSelector": "x"}]}, "spec.topologySpreadConstraints[1].labelSelector"),
+        (
+            {"topologySpreadConstraints": [{"labelSelector": {"matchLabels": "x"}}]},
+            "spec.topologySpreadConstraints[0].labelSelector.matchLabels",
+        ),
         ({"storage": {"volumeClaimTemplate": {"spec": "10Gi"}}}, "spec.storage.volumeClaimTemplate.spec"),
         ({"storage": {"volumeClaimTemplate": {"metadata": []}}}, "spec.storage.volumeClaimTemplate.metadata"),
     ],
@@ -107,8 +121,9 @@ def test_parts_of_pods_that_are_no_such_parts_are_named(spec: dict[str, Any], fi
 
 
 def test_parts_of_pods_may_be_absent_or_empty() -> None:
+    probe = {"name": "b", "readinessProbe": {}, "ports": [{"containerPort": 1}]}
     claim: dict[str, Any] = {"metadata": {}, "spec": {"resources": {}}}
-    given = {"containers": [{"name": "a", "env": [], "ports": None}], "storage": {"volumeClaimTemplate": claim}}
+    given = {"containers": [{"name": "a", "env": [], "ports": None}, probe], "storage": {"volumeClaimTemplate": claim}}
     assert list(pods.problems(given)) == list(pods.problems({})) == list(pods.problems({"storage": {"emptyDir": {}}})) == []
 
 

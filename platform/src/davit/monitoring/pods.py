@@ -210,18 +210,44 @@ def merge_containers(ours: Sequence[Json], given: Sequence[Mapping[str, Any]]) -
 
 
 def problems(spec: Mapping[str, Any]) -> Iterator[Problem]:
-    """What of containers and storage has not even the shape that it has in a pod."""
+    """What of the parts of pods that we read has not even the shape that it has there; the API server judges the rest."""
     for part in ("containers", "initContainers"):
         for index, item in enumerate(spec.get(part) or ()):
-            for name in MERGE_KEYS:
-                value = item.get(name)
-                if value is not None and not (isinstance(value, list) and all(isinstance(one, Mapping) for one in value)):
-                    yield Problem(f"spec.{part}[{index}].{name}", "must be a list of objects: write it as in a pod")
+            yield from _container_problems(item, f"spec.{part}[{index}]")
+    yield from _keyed(spec.get("volumeMounts"), MERGE_KEYS["volumeMounts"], "spec.volumeMounts")
+    for index, item in enumerate(spec.get("topologySpreadConstraints") or ()):
+        path = f"spec.topologySpreadConstraints[{index}].labelSelector"
+        yield from _an_object(item.get("labelSelector"), path) or _an_object(
+            (item.get("labelSelector") or {}).get("matchLabels"), f"{path}.matchLabels"
+        )
+    for name in ("requests", "limits"):
+        yield from _an_object((spec.get("resources") or {}).get(name), f"spec.resources.{name}")
     claim = (spec.get("storage") or {}).get("volumeClaimTemplate") or {}
     for name in ("metadata", "spec"):
-        if claim.get(name) is not None and not isinstance(claim[name], Mapping):
-            path = f"spec.storage.volumeClaimTemplate.{name}"
-            yield Problem(path, "must be an object: write it as in a PersistentVolumeClaim")
+        yield from _an_object(claim.get(name), f"spec.storage.volumeClaimTemplate.{name}")
+
+
+def _container_problems(item: Mapping[str, Any], path: str) -> Iterator[Problem]:
+    if not isinstance(item.get("name", ""), str):
+        yield Problem(f"{path}.name", "must be text: write the name of the container")
+    for name, key in MERGE_KEYS.items():
+        yield from _keyed(item.get(name), key, f"{path}.{name}")
+    for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+        yield from _an_object(item.get(name), f"{path}.{name}")
+
+
+def _keyed(value: Any, key: str, path: str) -> Iterator[Problem]:
+    """A list of objects that patches find by a key of theirs."""
+    if not (value is None or (isinstance(value, list) and all(isinstance(one, Mapping) for one in value))):
+        yield Problem(path, "must be a list of objects: write it as in a pod")
+        return
+    for index, one in enumerate(value or ()):
+        if not isinstance(one.get(key, ""), str | int):
+            yield Problem(f"{path}[{index}].{key}", "must be text or a number: write it as in a pod")
+
+
+def _an_object(value: Any, path: str) -> tuple[Problem, ...]:
+    return () if value is None or isinstance(value, Mapping) else (Problem(path, "must be an object: write it as in a pod"),)
 
 
 def reloader_patches(spec: Mapping[str, Any]) -> list[str]:
