@@ -255,6 +255,21 @@ async def test_errors_by_status(
     assert str(caught.value) == "apply statefulsets.apps orders in namespace shop: the server's words"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "failed to create typed patch object (shop/x; apps/v1, Kind=StatefulSet): .spec.template: expected map, got &{x}",
+        "failed to convert new object (shop/x; apps/v1, Kind=StatefulSet) to proper version: quantities must match",
+    ],
+)
+async def test_an_object_of_the_wrong_shape_is_the_askers_fault_whatever_the_status(
+    client: KubeClient, server: Server, words: str
+) -> None:
+    server.answer({"kind": "Status", "message": words}, 500)
+    with pytest.raises(Rejected, match="Kind=StatefulSet"):
+        await client.apply(STATEFUL_SET, {"metadata": {"name": "orders", "namespace": "shop"}})
+
+
 async def test_forbidden_names_verb_resource_and_namespace(client: KubeClient, server: Server) -> None:
     server.answer("<html>", 403)
     with pytest.raises(Blocked) as caught:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from davit.monitoring.assets import Assets, MissingAsset, Ref, either, references, secret
+from davit.monitoring.assets import Assets, MissingAsset, Ref, Unseen, either, references, secret
 from davit.monitoring.types import BasicAuth, HTTPAuth, OAuth2, SafeTLSConfig, SecretKeySelector, SecretOrConfigMap
 
 USER = Ref("Secret", "ns", "auth", "user")
@@ -73,3 +73,11 @@ def test_the_secret_wins_where_both_are_named() -> None:
 
 def test_models_that_refer_to_nothing_have_no_references() -> None:
     assert references(OAuth2(token_url="http://a", tls_config=SafeTLSConfig(server_name="b")), "ns") == frozenset()
+
+
+def test_what_is_not_looked_at_is_there_once_it_is_named() -> None:
+    unseen = Unseen()
+    assert Ref("Secret", "a", "b", "c") in unseen
+    assert unseen.text(Ref("Secret", "a", "b", "c"))
+    with pytest.raises(MissingAsset, match="the key of the Secret is missing"):
+        unseen.content(Ref("Secret", "a", "b", ""))

@@ -109,6 +109,51 @@ def test_a_repeated_flag_is_refused_by_its_place(name: str) -> None:
     assert name in problem.message
 
 
+def test_a_flag_without_a_name_is_refused_by_its_place() -> None:
+    with pytest.raises(Invalid, match=r"spec\.thanos\.additionalArgs\[1\]\.name: is missing"):
+        pods.arguments([], [{"name": "fine"}, {"name": ""}], path="spec.thanos.additionalArgs")
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"containers": [{"name": "a"}, {"name": "b", "env": "x"}]}, "spec.containers[1].env"),
+        ({"initContainers": [{"name": "a", "volumeMounts": [1]}]}, "spec.initContainers[0].volumeMounts"),
+        ({"containers": [{"name": 1}]}, "spec.containers[0].name"),
+        ({"containers": [{"name": "a", "env": [{"name": {}}]}]}, "spec.containers[0].env[0].name"),
+        (
+            {"containers": [{"name": "a", "ports": [{"containerPort": "x"}, {"containerPort": []}]}]},
+            "spec.containers[0].ports[1].containerPort",
+        ),
+        ({"containers": [{"name": "a", "readinessProbe": 1}]}, "spec.containers[0].readinessProbe"),
+        ({"resources": {"requests": "x"}}, "spec.resources.requests"),
+        ({"volumeMounts": [{"mountPath": []}]}, "spec.volumeMounts[0].mountPath"),
+        ({"topologySpreadConstraints": [{}, {"labelSelector": "x"}]}, "spec.topologySpreadConstraints[1].labelSelector"),
+        (
+            {"topologySpreadConstraints": [{"labelSelector": {"matchLabels": "x"}}]},
+            "spec.topologySpreadConstraints[0].labelSelector.matchLabels",
+        ),
+        ({"storage": {"volumeClaimTemplate": {"spec": "10Gi"}}}, "spec.storage.volumeClaimTemplate.spec"),
+        ({"storage": {"volumeClaimTemplate": {"metadata": []}}}, "spec.storage.volumeClaimTemplate.metadata"),
+    ],
+)
+def test_parts_of_pods_that_are_no_such_parts_are_named(spec: dict[str, Any], field: str) -> None:
+    (problem,) = pods.problems(spec)
+    assert problem.field == field
+
+
+def test_parts_of_pods_may_be_absent_or_empty() -> None:
+    probe = {"name": "b", "readinessProbe": {}, "ports": [{"containerPort": 1}]}
+    claim: dict[str, Any] = {"metadata": {}, "spec": {"resources": {}}}
+    given = {"containers": [{"name": "a", "env": [], "ports": None}, probe], "storage": {"volumeClaimTemplate": claim}}
+    assert list(pods.problems(given)) == list(pods.problems({})) == list(pods.problems({"storage": {"emptyDir": {}}})) == []
+
+
+@pytest.mark.parametrize(("text", "wanted"), [("", ""), ("/", ""), ("x", "/x"), ("/x/", "/x"), ("/x/y", "/x/y")])
+def test_a_prefix_begins_with_a_slash_and_ends_with_none(text: str, wanted: str) -> None:
+    assert pods.url_prefix(text) == wanted
+
+
 def test_the_negation_of_a_negated_flag_is_refused_too() -> None:
     with pytest.raises(Invalid):
         pods.arguments([("no-compress", "")], [{"name": "compress"}])

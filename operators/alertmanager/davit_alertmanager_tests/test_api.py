@@ -58,6 +58,17 @@ def test_the_equals_sign_is_a_way_to_compare() -> None:
     assert all(enum == ["!=", "=", "=~", "!~"] for enum in found)
 
 
+@pytest.mark.parametrize("pairs", ["emailConfigs[].headers", "opsgenieConfigs[].details", "victoropsConfigs[].customFields"])
+def test_what_is_paired_with_a_value_has_a_name(pairs: str) -> None:
+    found = [node for _, path, node in ALL if path.endswith(f"{pairs}[].key")]
+    assert [node.get("minLength") for node in found] == [1, 1]
+
+
+def test_a_flag_has_a_name() -> None:
+    (found,) = [node for _, path, node in ALL if path.endswith("additionalArgs[].name")]
+    assert found["minLength"] == 1
+
+
 def test_both_versions_are_served_and_the_older_is_stored() -> None:
     versions = CRDS["AlertmanagerConfig"]["spec"]["versions"]
     assert [(one["name"], one["served"], one["storage"]) for one in versions] == [

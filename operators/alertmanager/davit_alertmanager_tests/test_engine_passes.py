@@ -19,7 +19,8 @@ from davit_alertmanager.api.v1 import ALERTMANAGER
 from davit_alertmanager.api.v1alpha1 import ALERTMANAGER_CONFIG
 from davit_alertmanager.bindings import binding_status
 from davit_alertmanager.model import CONFIG_FILE
-from davit_alertmanager.observe import PATIENCE
+from davit_alertmanager.observe import PATIENCE, _url
+from davit_alertmanager.validate import validate
 
 from davit_alertmanager_tests.engine_world import BASE, GENERATED, MAIN, Cluster, generated, not_ready, team, webhook
 from davit_alertmanager_tests.world import HOME, alertmanager, base_secret, config, secret
@@ -600,3 +601,8 @@ async def test_pods_of_prometheus_operator_go_on_until_our_files_are_there(caplo
     await cluster.run()
     assert (STATEFUL_SET, SET) in cluster.client.objects
     assert set(cluster.client.objects[SECRET, GENERATED]["data"]) == {CONFIG_FILE}
+
+
+@pytest.mark.parametrize(("prefix", "url"), [("/", ""), ("am", "/am"), ("/am/", "/am")])
+def test_a_process_is_spoken_to_below_its_prefix(prefix: str, url: str) -> None:
+    assert _url(validate(alertmanager(routePrefix=prefix)), "10.0.0.1") == f"http://10.0.0.1:9093{url}"

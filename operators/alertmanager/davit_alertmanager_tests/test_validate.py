@@ -45,7 +45,9 @@ WRONG: dict[str, tuple[Json, str]] = {
     "size": ({"limits": {"maxPerSilenceBytes": "big"}}, "spec.limits.maxPerSilenceBytes: 'big' is not a size"),
     "port": ({"portName": "Web Port"}, "spec.portName: 'Web Port' is not a port's name"),
     "numeric port": ({"portName": "9093"}, "spec.portName: '9093' is not a port's name"),
-    "prefix": ({"routePrefix": "am"}, "spec.routePrefix: 'am' must begin with /"),
+    "nameless flag": ({"additionalArgs": [{"name": ""}]}, r"spec.additionalArgs\[0\].name: is missing"),
+    "environment": ({"containers": [{"name": "alertmanager", "env": "x"}]}, r"spec.containers\[0\].env: "),
+    "claim": ({"storage": {"volumeClaimTemplate": {"spec": "1Gi"}}}, "spec.storage.volumeClaimTemplate.spec: "),
     "flag twice": (
         {"additionalArgs": [{"name": "x"}, {"name": "storage.path"}]},
         r"spec.additionalArgs\[1\].name: --storage.path",

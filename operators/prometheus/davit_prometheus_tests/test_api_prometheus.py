@@ -12,6 +12,7 @@ from davit.crd import Crd, manifest
 from davit.monitoring.unknown import unknown_fields
 from davit_prometheus.api.prometheus import AGENT_CRD, CRD, PrometheusSpec
 from davit_prometheus.model import Json
+from davit_prometheus.validate import PLURALS
 
 from davit_prometheus_tests.server_cases import CASES, EVERYTHING
 
@@ -125,6 +126,20 @@ def test_lists_of_named_things_are_merged_by_name(crd: Crd) -> None:
     assert found[".status.conditions"] == ["type"]
     assert found[".status.shardStatuses"] == ["shardID"]
     assert found[".spec.remoteWrite"] is None
+
+
+@BOTH
+def test_only_what_has_a_namespace_can_be_excluded_from_enforcement(crd: Crd) -> None:
+    known = {path: part for path, part in parts(schema(crd)) if path.startswith(".spec.excludedFromEnforcement.")}
+    assert set(known[".spec.excludedFromEnforcement.resource"]["enum"]) == set(PLURALS)
+    assert known[".spec.excludedFromEnforcement.namespace"]["minLength"] == 1
+
+
+@BOTH
+def test_a_flag_has_a_name(crd: Crd) -> None:
+    found = [part for path, part in parts(schema(crd)) if path.endswith("additionalArgs.name")]
+    assert found
+    assert all(part["minLength"] == 1 for part in found)
 
 
 @pytest.mark.parametrize("case", CASES)

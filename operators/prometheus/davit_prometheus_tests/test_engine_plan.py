@@ -163,6 +163,7 @@ def test_only_processes_that_answer_are_spoken_to(containers: list[dict[str, Any
     [
         ({}, "fd00::1", "http://[fd00::1]:9090"),
         ({"routePrefix": "/prometheus/"}, "10.0.0.1", "http://10.0.0.1:9090/prometheus"),
+        ({"routePrefix": "prometheus"}, "10.0.0.1", "http://10.0.0.1:9090/prometheus"),
         ({"listenLocal": True}, "10.0.0.1", ""),
         ({}, "", ""),
     ],

@@ -194,6 +194,14 @@ def test_bad_tracing_and_otlp_leave_everything_else() -> None:
     }
 
 
+@pytest.mark.parametrize("bad", ["", " ", " a"])
+@pytest.mark.parametrize("field", ["promoteResourceAttributes", "ignoreResourceAttributes"])
+def test_an_attribute_that_prometheus_would_not_load_costs_otlp_alone(field: str, bad: str) -> None:
+    found = top({"otlp": {field: ["a", bad], "promoteAllResourceAttributes": field.startswith("ignore")}})
+    assert list(faults(found)) == [f"spec.otlp.{field}[1]"]
+    assert "otlp" not in found.config
+
+
 def test_xor_and_start_timestamps_exclude_each_other() -> None:
     found = top({"tsdb": {"chunkEncoding": {"floats": "Xor"}}, "enableFeatures": ["st-storage"]})
     assert list(faults(found)) == ["spec.tsdb.chunkEncoding.floats"]

@@ -236,6 +236,29 @@ def test_what_is_excluded_from_the_namespace_label() -> None:
     assert not made().scope.enforces_namespace("ServiceMonitor", "b", "any")
 
 
+def test_an_exclusion_that_excludes_nothing_is_said() -> None:
+    given = [{"resource": "servicemonitor", "namespace": "a"}, {"resource": "probes", "namespace": ""}]
+    found = made({"excludedFromEnforcement": given})
+    assert not found.scope.excluded
+    assert [said.split(" excludes nothing")[0] for said in found.ignored] == [
+        "spec.excludedFromEnforcement[0].resource 'servicemonitor'",
+        "spec.excludedFromEnforcement[1].namespace ''",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"additionalArgs": [{"name": ""}]}, "spec.additionalArgs[0].name"),
+        ({"thanos": {"additionalArgs": [{"name": ""}]}}, "spec.thanos.additionalArgs[0].name"),
+        ({"containers": [{"name": "prometheus", "env": "x"}]}, "spec.containers[0].env"),
+        ({"storage": {"volumeClaimTemplate": {"spec": "10Gi"}}}, "spec.storage.volumeClaimTemplate.spec"),
+    ],
+)
+def test_parts_of_pods_that_can_not_be_used_are_named(spec: Json, field: str) -> None:
+    assert list(problems(spec)) == [field]
+
+
 def test_selections_tell_none_from_all() -> None:
     found = made({"podMonitorSelector": {"matchLabels": {"a": "b"}}, "probeSelector": None}).selections
     assert found["ServiceMonitor"].labels is not None

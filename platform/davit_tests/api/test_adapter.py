@@ -10,7 +10,7 @@ from davit.kube import http
 from davit.kube.crds import CRD, maintain
 from davit.kube.events import EVENT
 from davit.kube.http import Connection, KubeClient
-from davit.kube.kinds import CONFIG_MAP, SERVICE
+from davit.kube.kinds import CONFIG_MAP, SERVICE, STATEFUL_SET
 from davit.model import Key, Kind, Manifest, Notice
 
 from ci.cluster.controlplane import ControlPlane
@@ -66,6 +66,20 @@ async def test_apply_owns_its_fields_and_no_others(client: KubeClient, kubeconfi
     managers = {entry["manager"]: entry["operation"] for entry in found["metadata"]["managedFields"]}
     assert managers == {"davit-test": "Apply", "somebody-else": "Apply"}
     await other.close()
+
+
+@pytest.mark.parametrize("limits", ["much", {"cpu": "much"}])
+async def test_an_object_of_the_wrong_shape_is_rejected(client: KubeClient, namespace: str, limits: Any) -> None:
+    container = {"name": "c", "image": "i", "resources": {"limits": limits}}
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [container]}}
+    body: Manifest = {
+        "apiVersion": STATEFUL_SET.api_version,
+        "kind": STATEFUL_SET.kind,
+        "metadata": {"name": "odd", "namespace": namespace},
+        "spec": {"serviceName": "odd", "selector": {"matchLabels": {"a": "b"}}, "template": template},
+    }
+    with pytest.raises(Rejected, match="odd"):
+        await client.apply(STATEFUL_SET, body)
 
 
 async def test_status_has_its_own_manager_and_a_lock_by_version_but_none_by_uid(

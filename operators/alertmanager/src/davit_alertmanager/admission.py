@@ -10,21 +10,24 @@ from collections.abc import Callable, Iterable
 
 from davit.errors import Invalid, Problem
 from davit.model import Manifest
-from davit.monitoring.assets import Assets
+from davit.monitoring.assets import Unseen
 from davit.monitoring.faults import Fault
+from davit.monitoring.http import Context
 from davit.webhook.registration import Endpoint
 from davit.webhook.review import reviewer, unknown
 
 from davit_alertmanager import validate
 from davit_alertmanager.api import v1alpha1, v1beta1
 from davit_alertmanager.api.v1 import ALERTMANAGER
-from davit_alertmanager.config import config_references, contribute
+from davit_alertmanager.config import contribute
+from davit_alertmanager.config.client import SUPPORT
+from davit_alertmanager.config.globals import global_section
 from davit_alertmanager.config.shapes import shapes
-from davit_alertmanager.model import Facts, Instance
+from davit_alertmanager.model import TLS_ASSETS, Facts, Instance
 
 KINDS = (v1alpha1.ALERTMANAGER_CONFIG, v1beta1.ALERTMANAGER_CONFIG)
-_ANYTHING = b"https://any.example/thing"
-"""Stands for the content of every Secret, which is not looked at: it could be sounded out."""
+_SECRETS = Unseen(b"https://slack.com/api/chat.postMessage")
+"""In place of all Secrets, which are not looked at: they could be sounded out. Some must hold a URL, and one this URL."""
 _FOLLOWS = ("is left out, see above", "none of its receivers can be used")
 """What is said of a part because of another one."""
 
@@ -39,27 +42,27 @@ def endpoints(ours: Callable[[Manifest], bool] = lambda resource: True) -> tuple
 
 
 async def check_alertmanager(manifest: Manifest) -> Iterable[str]:
-    """As the operator will judge it."""
+    """As the operator will judge it, and whether every global setting can be rendered."""
     instance = validate.validate(manifest)
+    context = Context(instance.scope.gate(), _SECRETS, instance.scope.namespace, TLS_ASSETS, SUPPORT)
+    _, faults = global_section(context, instance.scope.globals)
+    _refuse(faults)
     return (*unknown(instance.unknown), *instance.ignored)
 
 
 async def check_config(manifest: Manifest) -> Iterable[str]:
     """Whether all of it can be rendered."""
-    assets = Assets(dict.fromkeys(config_references(manifest), _ANYTHING))
     known = Facts("null", frozenset(shapes("global")))
-    found = contribute(_anybody().scope, known, manifest, assets)
-    content = [fault for fault in found.faults if _of_content(fault)]
+    found = contribute(_anybody().scope, known, manifest, _SECRETS)
     follows = [fault for fault in found.faults if any(said in fault.message for said in _FOLLOWS)]
-    own = [fault for fault in found.faults if fault not in content and fault not in follows]
-    if faults := own or (follows if not content else []):
-        raise Invalid(*(Problem(fault.path, fault.message) for fault in faults))
+    _refuse([fault for fault in found.faults if fault not in follows] or follows)
     return found.ignored
 
 
-def _of_content(fault: Fault) -> bool:
-    """Whether a fault is only about what the Secrets hold."""
-    return ".tlsConfig" in fault.path and "PEM" in fault.message
+def _refuse(faults: Iterable[Fault]) -> None:
+    found = [Problem(fault.path, fault.message) for fault in faults]
+    if found:
+        raise Invalid(*found)
 
 
 def _anybody() -> Instance:

@@ -21,6 +21,7 @@ from davit.kube.labels import MANAGED_BY, controlled_by
 from davit.model import Key, Manifest
 from davit.monitoring import workload
 from davit.monitoring.live import knock
+from davit.monitoring.pods import url_prefix
 from davit.monitoring.processes import Pod, address_of, container_of
 from davit.monitoring.rollout import guards, with_dropped
 from davit.monitoring.salt import salt_of
@@ -217,7 +218,7 @@ def _url(instance: Instance, address: str) -> str:
     if not address or instance.spec.get("listenLocal"):
         return ""
     scheme = "https" if (instance.spec.get("web") or {}).get("tlsConfig") is not None else "http"
-    return f"{scheme}://{address}:{WEB_PORT}{instance.route_prefix.rstrip('/')}"
+    return f"{scheme}://{address}:{WEB_PORT}{url_prefix(instance.route_prefix)}"
 
 
 def _forget_pods(memory: Memory, pods: Sequence[Pod]) -> None:

@@ -133,8 +133,6 @@ def _problems(name: str, spec: AlertmanagerSpec, given: Mapping[str, Any]) -> It
         )
     if spec.port_name and not _PORT_NAME.fullmatch(spec.port_name):
         yield Problem("spec.portName", f"{spec.port_name!r} is not a port's name: at most 15 lower-case letters, digits and '-'")
-    if spec.route_prefix and not spec.route_prefix.startswith("/"):
-        yield Problem("spec.routePrefix", f"{spec.route_prefix!r} must begin with /")
     configuration = spec.alertmanager_configuration
     if configuration is not None and not configuration.name:
         yield Problem("spec.alertmanagerConfiguration.name", "is missing: name an AlertmanagerConfig in the same namespace")
@@ -142,6 +140,7 @@ def _problems(name: str, spec: AlertmanagerSpec, given: Mapping[str, Any]) -> It
         if not alias.ip:
             yield Problem(f"spec.hostAliases[{index}].ip", "is missing: give the address of the names")
     yield from web.problems(given.get("web"))
+    yield from pods.problems(given)
     yield from _cluster_tls_problems(given.get("clusterTLS"))
 
 

@@ -1,7 +1,7 @@
 """What is said of a resource when it is applied: refused when it can't work anywhere, warned about when it can't work fully.
 
-By the object alone: a monitor is judged as a Prometheus of the default version and without limits would, and what it
-refers to may come later.
+By the object alone: a monitor is judged as a Prometheus of the default version would that has no limits and every scrape
+class, and what it refers to may come later.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from davit.errors import Blocked, Invalid, Problem, Transient
 from davit.model import Kind, Manifest
-from davit.monitoring.assets import Assets, MissingAsset, Ref
+from davit.monitoring.assets import Unseen
 from davit.monitoring.emit import text
 from davit.monitoring.faults import Fault
 from davit.monitoring.unknown import unknown_fields
@@ -39,6 +39,7 @@ PROMQL = (
     "promql-extended-range-selectors",
 )
 """Features with which some Prometheus may run: source: promtool 3.13, flag --enable-feature."""
+_LONGEST = "100y"
 Check = Callable[[Manifest], Awaitable[Iterable[str]]]
 
 
@@ -84,36 +85,36 @@ class Admission:
 
 
 async def check_prometheus(manifest: Manifest) -> Iterable[str]:
-    """As the operator will judge it."""
+    """As the operator will judge it, and whether every entry of it can be rendered."""
     instance = validate.validate(manifest)
-    top = render_server(instance.scope, Assets())
+    top = render_server(instance.scope, Unseen())
+    _refuse(top.faults)
     return (*unknown(instance.unknown), *instance.ignored, *top.ignored)
 
 
 async def check_monitor(manifest: Manifest) -> Iterable[str]:
     """Whether every endpoint can be rendered; Secrets are not looked at, or they could be sounded out."""
-    instance = _anybody(manifest)
-    rendered = jobs.render(instance.scope, manifest, Assets())
-    absent = [str(MissingAsset(ref)) for ref in _named(jobs.references(instance.scope, manifest))]
-    _refuse([fault for fault in rendered.faults if not any(said in fault.message for said in absent)])
+    rendered = jobs.render(_anybody(manifest).scope, manifest, Unseen())
+    _refuse(rendered.faults)
     kind = next(kind for kind in MODELS if kind.kind == manifest["kind"])
     return (*_unknown(kind, manifest), *rendered.ignored)
 
 
-def _named(refs: Iterable[Ref]) -> Iterable[Ref]:
-    """A reference without a name or key is a mistake of the object itself."""
-    return (ref for ref in refs if ref.name and ref.key)
-
-
 def _anybody(manifest: Manifest) -> Instance:
-    return _somebody(manifest["metadata"].get("namespace", "default"))
+    asked = (manifest.get("spec") or {}).get("scrapeClass")
+    return _somebody(manifest["metadata"].get("namespace", "default"), asked if asked and isinstance(asked, str) else "any")
 
 
 @lru_cache(maxsize=16)
-def _somebody(namespace: str) -> Instance:
-    """A Prometheus of the default version that takes everything, with everything switched on that PromQL can be."""
+def _somebody(namespace: str, scrape_class: str) -> Instance:
+    """A Prometheus of the default version that takes everything: with the scrape class that is asked for, an interval that
+    no timeout exceeds, and everything switched on that PromQL can be."""
     metadata = {"name": "any", "namespace": namespace, "uid": "any", "generation": 1}
-    spec = {"enableFeatures": list(PROMQL)}
+    spec = {
+        "enableFeatures": list(PROMQL),
+        "scrapeInterval": _LONGEST,
+        "scrapeClasses": [{"name": scrape_class, "default": True, "authorization": {"credentialsFile": "/any"}}],
+    }
     return validate.validate({"apiVersion": PROMETHEUS.api_version, "kind": PROMETHEUS.kind, "metadata": metadata, "spec": spec})
 
 

@@ -25,6 +25,7 @@ from davit.monitoring.assets import Assets, Ref
 from davit.monitoring.bindings import ObjectId
 from davit.monitoring.faults import Fault
 from davit.monitoring.live import knock
+from davit.monitoring.pods import url_prefix
 from davit.monitoring.processes import address_of, container_of
 from davit.monitoring.prover import NotReady, Unanswered
 from davit.monitoring.rollout import guards, with_dropped
@@ -346,7 +347,7 @@ def _url(instance: Instance, address: str) -> str:
     if not address or spec.listen_local:
         return ""
     scheme = "https" if spec.web is not None and spec.web.tls_config is not None else "http"
-    return f"{scheme}://{address}:{WEB_PORT}{(spec.route_prefix or '').rstrip('/')}"
+    return f"{scheme}://{address}:{WEB_PORT}{url_prefix(spec.route_prefix or '')}"
 
 
 def _all_run(memory: Memory, edition: Edition, pods: Iterable[Pod]) -> bool:

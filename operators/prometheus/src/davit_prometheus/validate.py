@@ -38,7 +38,7 @@ OLDEST = version("2.45.0")
 NEWEST_MAJOR = 3
 MAX_STATEFUL_SET = 52
 """So that the controller-revision-hash label of its pods stays within 63 characters."""
-_KINDS = {
+PLURALS = {
     "servicemonitors": "ServiceMonitor",
     "podmonitors": "PodMonitor",
     "probes": "Probe",
@@ -150,8 +150,8 @@ def _zones(spec: CommonPrometheusFields) -> list[str]:
 
 def _excluded(spec: CommonPrometheusFields) -> Iterator[Excluded]:
     for entry in spec.excluded_from_enforcement or ():
-        if entry.namespace and entry.resource in _KINDS:
-            yield Excluded(_KINDS[entry.resource], entry.namespace, entry.name or "")
+        if entry.namespace and entry.resource in PLURALS:
+            yield Excluded(PLURALS[entry.resource], entry.namespace, entry.name or "")
     if isinstance(spec, PrometheusSpec):
         for rule in spec.prometheus_rules_excluded_from_enforce or ():
             if rule.rule_namespace and rule.rule_name:
@@ -299,3 +299,9 @@ def _selector_problems(spec: CommonPrometheusFields) -> Iterator[Problem]:
 def _ignored(spec: CommonPrometheusFields) -> Iterator[str]:
     if spec.reload_strategy == "ProcessSignal":
         yield "spec.reloadStrategy is ignored: the operator reloads by HTTP and proves what was loaded"
+    for index, entry in enumerate(spec.excluded_from_enforcement or ()):
+        path = f"spec.excludedFromEnforcement[{index}]"
+        if entry.resource not in PLURALS:
+            yield f"{path}.resource {entry.resource!r} excludes nothing: write one of {', '.join(PLURALS)}"
+        elif not entry.namespace:
+            yield f"{path}.namespace '' excludes nothing: name the namespace of the objects"

@@ -10,6 +10,10 @@ CONFLICT_RETRY = 0.5
 """Seconds until the next pass after a 409: it read an old object, a newer one is there already."""
 
 
+_WRONG_SHAPE = ("failed to create typed patch object", "failed to convert new object")
+"""How a server-side apply begins to say that the object is none of its kind, with a 500."""
+
+
 class Missing(Transient):
     """A 404: the object, its namespace or its kind does not exist."""
 
@@ -23,7 +27,8 @@ def failure(what: str, code: int, retry_after: str, content: bytes) -> Transient
 
     `retry_after` is the header's value: seconds; Kubernetes does not use the form with a date.
     """
-    message = f"{what}: {_message(code, content)}"
+    said = _message(code, content)
+    message = f"{what}: {said}"
     delay = float(retry_after) if retry_after.isdigit() else None
     match code:
         case 401 | 403:
@@ -34,7 +39,7 @@ def failure(what: str, code: int, retry_after: str, content: bytes) -> Transient
             return Conflict(message, retry_after=CONFLICT_RETRY)
         case 408 | 410 | 425 | 429:
             return Transient(message, retry_after=delay)
-        case _ if code // 100 == 4:
+        case _ if code // 100 == 4 or said.startswith(_WRONG_SHAPE):
             return Rejected(message)
         case _:
             return Transient(message, retry_after=delay)

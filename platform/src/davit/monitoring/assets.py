@@ -51,6 +51,9 @@ class MissingAsset(ValueError):
 class Assets:
     """What was fetched; keys that were asked for and not found are simply absent."""
 
+    seen = True
+    """Whether what a key holds can be judged."""
+
     def __init__(self, found: Mapping[Ref, bytes] | None = None) -> None:
         self._found = dict(found or {})
 
@@ -69,6 +72,28 @@ class Assets:
             return self.content(ref).decode()
         except UnicodeDecodeError:
             raise ValueError(f"{ref} is not text: store it in UTF-8") from None
+
+
+class Unseen(Assets):
+    """Stands for what must not be looked at: every key that is named is there, and what it holds is in order.
+
+    text: what all of them hold; an empty list where YAML is expected.
+    """
+
+    seen = False
+
+    def __init__(self, text: bytes = b"[]") -> None:
+        super().__init__()
+        self._text = text
+
+    def __contains__(self, ref: Ref) -> bool:
+        return bool(ref.name and ref.key)
+
+    def content(self, ref: Ref) -> bytes:
+        """The bytes of a key; raises `MissingAsset` for one that is not named."""
+        if ref not in self:
+            raise MissingAsset(ref)
+        return self._text
 
 
 def secret(selector: SecretKeySelector | None, namespace: str) -> Ref:

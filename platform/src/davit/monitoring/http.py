@@ -249,13 +249,15 @@ def tls_config(context: Context, tls: TLSConfig | SafeTLSConfig | None, path: st
 def _tls_assets(context: Context, tls: SafeTLSConfig, path: str) -> Json:
     config: Json = {}
     if tls.ca is not None and not tls.ca.empty:
-        if problem := certificate_problem(context.either(tls.ca, f"{path}.ca")):
+        text = context.either(tls.ca, f"{path}.ca")
+        if context.assets.seen and (problem := certificate_problem(text)):
             raise Unusable(f"{path}.ca", f"{either(tls.ca, context.namespace)}: {problem}")
         config["ca_file"] = context.mount(either(tls.ca, context.namespace))
     certificate = tls.cert if tls.cert is not None and not tls.cert.empty else None
     if certificate is not None and tls.key_secret is not None:
         key = context.secret(tls.key_secret, f"{path}.keySecret")
-        if problem := pair_problem(context.either(certificate, f"{path}.cert"), key):
+        text = context.either(certificate, f"{path}.cert")
+        if context.assets.seen and (problem := pair_problem(text, key)):
             raise Unusable(f"{path}.keySecret" if "the key" in problem else f"{path}.cert", problem)
     if certificate is not None:
         context.either(certificate, f"{path}.cert")

@@ -10,7 +10,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-_MERGE_KEYS = {"env": "name", "ports": "containerPort", "volumeMounts": "mountPath", "volumeDevices": "devicePath"}
+MERGE_KEYS = {"env": "name", "ports": "containerPort", "volumeMounts": "mountPath", "volumeDevices": "devicePath"}
 _HANDLERS = ("exec", "grpc", "httpGet", "tcpSocket")
 _POINTERS = ("optional", "resources", "securityContext", "service", "terminationGracePeriodSeconds")
 """Fields in or at which a client written in Go tells a false or zero from an absent one."""
@@ -46,8 +46,8 @@ def _merge(base: Mapping[str, Any], patch: Mapping[str, Any], *, top: bool = Fal
     merged = dict(base)
     for key, value in patch.items():
         before = merged.get(key)
-        if top and key in _MERGE_KEYS:
-            merged[key] = list(_merge_list(before or [], [_said(item) for item in value], _MERGE_KEYS[key]))
+        if top and key in MERGE_KEYS:
+            merged[key] = list(_merge_list(before or [], [_said(item) for item in value], MERGE_KEYS[key]))
         elif isinstance(before, Mapping) and isinstance(value, Mapping):
             merged[key] = _merge(before, value)
         else:

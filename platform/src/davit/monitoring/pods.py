@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
 from davit.errors import Invalid, Problem
-from davit.monitoring.merging import merge_container
+from davit.monitoring.merging import MERGE_KEYS, merge_container
 
 Json = dict[str, Any]
 Argument = tuple[str, str]
@@ -123,21 +123,25 @@ def arguments(
     yielding: Iterable[Argument] = (),
     path: str = "spec.additionalArgs",
 ) -> list[str]:
-    """The container's arguments: ours, then `additionalArgs`; raises `Invalid` where the two name the same flag.
+    """The container's arguments: ours, then `additionalArgs`; raises `Invalid` where the two name the same flag, or none.
 
     yielding: further ones of ours that give way to the user's instead.
     """
     ours = list(ours)
     more = [(str(item.get("name", "")), str(item.get("value", ""))) for item in given]
-    problems = [
-        Problem(f"{path}[{index}].name", f"--{name} is set by the operator: remove it and use the field of spec for it")
+    found = [
+        Problem(f"{path}[{index}].name", _taken(name) if name else "is missing: name the flag, without dashes")
         for index, (name, _) in enumerate(more)
-        if _names(name, ours)
+        if not name or _names(name, ours)
     ]
-    if problems:
-        raise Invalid(*problems)
+    if found:
+        raise Invalid(*found)
     soft = [(name, value) for name, value in yielding if name == "enable-feature" or not _names(name, more)]
     return [f"--{name}={value}" if value else f"--{name}" for name, value in (*ours, *soft, *more)]
+
+
+def _taken(name: str) -> str:
+    return f"--{name} is set by the operator: remove it and use the field of spec for it"
 
 
 def _names(name: str, among: Iterable[Argument]) -> bool:
@@ -166,6 +170,12 @@ def given_files(spec: Mapping[str, Any], directory: str) -> Mounted:
         tuple({"name": name, **source} for name, source, _ in both),
         tuple({"name": name, "mountPath": path, "readOnly": True} for name, _, path in both),
     )
+
+
+def url_prefix(text: str) -> str:
+    """What paths of a server begin with, whose route prefix this is: both processes add a slash where it has none."""
+    inner = text.strip("/")
+    return f"/{inner}" if inner else ""
 
 
 def clean_path(path: str) -> str:
@@ -223,6 +233,47 @@ def merge_containers(ours: Sequence[Json], given: Sequence[Mapping[str, Any]]) -
         for container in ours
     ]
     return merged + [without_nulls(item) for item in given if item.get("name") not in {*names, *RELOADERS}]
+
+
+def problems(spec: Mapping[str, Any]) -> Iterator[Problem]:
+    """What of the parts of pods that we read has not even the shape that it has there; the API server judges the rest."""
+    for part in ("containers", "initContainers"):
+        for index, item in enumerate(spec.get(part) or ()):
+            yield from _container_problems(item, f"spec.{part}[{index}]")
+    yield from _keyed(spec.get("volumeMounts"), MERGE_KEYS["volumeMounts"], "spec.volumeMounts")
+    for index, item in enumerate(spec.get("topologySpreadConstraints") or ()):
+        path = f"spec.topologySpreadConstraints[{index}].labelSelector"
+        yield from _an_object(item.get("labelSelector"), path) or _an_object(
+            (item.get("labelSelector") or {}).get("matchLabels"), f"{path}.matchLabels"
+        )
+    for name in ("requests", "limits"):
+        yield from _an_object((spec.get("resources") or {}).get(name), f"spec.resources.{name}")
+    claim = (spec.get("storage") or {}).get("volumeClaimTemplate") or {}
+    for name in ("metadata", "spec"):
+        yield from _an_object(claim.get(name), f"spec.storage.volumeClaimTemplate.{name}")
+
+
+def _container_problems(item: Mapping[str, Any], path: str) -> Iterator[Problem]:
+    if not isinstance(item.get("name", ""), str):
+        yield Problem(f"{path}.name", "must be text: write the name of the container")
+    for name, key in MERGE_KEYS.items():
+        yield from _keyed(item.get(name), key, f"{path}.{name}")
+    for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+        yield from _an_object(item.get(name), f"{path}.{name}")
+
+
+def _keyed(value: Any, key: str, path: str) -> Iterator[Problem]:
+    """A list of objects that patches find by a key of theirs."""
+    if not (value is None or (isinstance(value, list) and all(isinstance(one, Mapping) for one in value))):
+        yield Problem(path, "must be a list of objects: write it as in a pod")
+        return
+    for index, one in enumerate(value or ()):
+        if not isinstance(one.get(key, ""), str | int):
+            yield Problem(f"{path}[{index}].{key}", "must be text or a number: write it as in a pod")
+
+
+def _an_object(value: Any, path: str) -> tuple[Problem, ...]:
+    return () if value is None or isinstance(value, Mapping) else (Problem(path, "must be an object: write it as in a pod"),)
 
 
 def reloader_patches(spec: Mapping[str, Any]) -> list[str]:

@@ -228,8 +228,12 @@ class ObjectReference(Spec):
 
     model_config = schema("resource", "namespace")
     group: Literal["monitoring.coreos.com", ""] | None = Field(default=None, description="API group: monitoring.coreos.com.")
-    resource: str = Field(default="", description="Plural of the kind, such as servicemonitors.")
-    namespace: str = Field(default="", description="Namespace of the object.")
+    resource: str = Field(
+        default="",
+        description="Plural of the kind, such as servicemonitors.",
+        json_schema_extra={"enum": ["prometheusrules", "servicemonitors", "podmonitors", "probes", "scrapeconfigs"]},
+    )
+    namespace: str = Field(default="", description="Namespace of the object.", json_schema_extra={"minLength": 1})
     name: str | None = Field(default=None, description="Name of the object; all when absent.")
 
 

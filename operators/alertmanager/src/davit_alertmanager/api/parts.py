@@ -33,7 +33,7 @@ class KeyValue(Spec):
     """A key with its value."""
 
     model_config = schema("key", "value")
-    key: str = Field(default="", description="Key.")
+    key: str = Field(default="", description="Key.", json_schema_extra={"minLength": 1})
     value: str = Field(default="", description="Value.")
 
 

@@ -38,7 +38,7 @@ class Argument(Spec):
     """A flag of Alertmanager."""
 
     model_config = schema("name")
-    name: str = Field(default="", description="Name without the leading dashes.")
+    name: str = Field(default="", description="Name without the leading dashes.", json_schema_extra={"minLength": 1})
     value: str | None = Field(default=None, description="Value; none for a flag without one.")
 
 

@@ -156,13 +156,13 @@ def _probes(instance: Instance, spec: Json) -> Json:
     """None when Alertmanager listens on localhost only."""
     if spec.get("listenLocal"):
         return {}
-    tls = "tlsConfig" in (spec.get("web") or {})
+    tls, prefix = "tlsConfig" in (spec.get("web") or {}), pods.url_prefix(instance.route_prefix)
     return {
         "livenessProbe": pods.http_probe(
-            f"{instance.route_prefix}/-/healthy", instance.port_name, tls=tls, timeoutSeconds=3, failureThreshold=10
+            f"{prefix}/-/healthy", instance.port_name, tls=tls, timeoutSeconds=3, failureThreshold=10
         ),
         "readinessProbe": pods.http_probe(
-            f"{instance.route_prefix}/-/ready",
+            f"{prefix}/-/ready",
             instance.port_name,
             tls=tls,
             initialDelaySeconds=3,

@@ -68,7 +68,7 @@ class Argument(Spec):
     """A command-line flag."""
 
     model_config = schema("name")
-    name: str = Field(default="", description="Name of the flag without dashes.")
+    name: str = Field(default="", description="Name of the flag without dashes.", json_schema_extra={"minLength": 1})
     value: str | None = Field(default=None, description="Value of the flag; none for a switch.")
 
 

@@ -131,6 +131,17 @@ def _otlp(section: Section, given: OTLPConfig) -> Json:
 
 
 def _attributes(gate: Gate, given: OTLPConfig, path: str) -> None:
+    names = {"promoteResourceAttributes": given.promote_resource_attributes}
+    if gate.at_least("3.5.0"):
+        names["ignoreResourceAttributes"] = given.ignore_resource_attributes
+    for field, attributes in names.items():
+        seen: set[str] = set()
+        for index, name in enumerate(text.strip() for text in attributes or ()):
+            if not name:
+                raise Unusable(f"{path}.{field}[{index}]", "is empty: name an attribute, or remove it")
+            if name in seen:
+                raise Unusable(f"{path}.{field}[{index}]", f"{name!r} is there twice: remove one of them")
+            seen.add(name)
     if not gate.at_least("3.5.0"):
         return
     if given.promote_all_resource_attributes and given.promote_resource_attributes:

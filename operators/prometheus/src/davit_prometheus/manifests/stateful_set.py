@@ -73,7 +73,7 @@ def _build(instance: Instance, shard: int, rule_config_maps: int, tls_secrets: i
     if instance.scope.agent:
         # An agent has no sidecar, even if its object says so in a field that its kind does not have.
         spec.pop("thanos", None)
-    if found := web.problems(spec.get("web")):
+    if found := [*web.problems(spec.get("web")), *pods.problems(spec)]:
         raise Invalid(*found)
     thanos_version = thanos.version(spec)
     sidecar_gate = Gate(thanos_version or gate.version, "Thanos")
@@ -163,7 +163,7 @@ def _probes(instance: Instance, spec: Json) -> Json:
 
 
 def _probe(instance: Instance, spec: Json, page: str, **timing: int) -> Json:
-    path = f"{spec.get('routePrefix') or '/'}/-/{page}"
+    path = f"{pods.url_prefix(spec.get('routePrefix') or '')}/-/{page}"
     tls = "tlsConfig" in (spec.get("web") or {})
     if spec.get("listenLocal"):
         return pods.local_probe(path, WEB_PORT, tls=tls, timeoutSeconds=3, **timing)

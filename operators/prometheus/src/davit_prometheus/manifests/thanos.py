@@ -85,7 +85,10 @@ def sidecar(instance: Instance, spec: Json, gate: Gate, compaction: Compaction, 
 def _addresses(spec: Json) -> Iterator[Argument]:
     given = spec["thanos"]
     scheme = "https" if "tlsConfig" in (spec.get("web") or {}) else "http"
-    yield "prometheus.url", f"{scheme}://localhost:{WEB_PORT}{pods.clean_path(spec.get('routePrefix') or '/')}"
+    yield (
+        "prometheus.url",
+        f"{scheme}://localhost:{WEB_PORT}{pods.clean_path(pods.url_prefix(spec.get('routePrefix') or '') or '/')}",
+    )
     for protocol, port in (("grpc", GRPC_PORT), ("http", THANOS_HTTP_PORT)):
         local = given.get("listenLocal") or given.get(f"{protocol}ListenLocal")
         yield f"{protocol}-address", f"{'127.0.0.1' if local else ''}:{port}"
