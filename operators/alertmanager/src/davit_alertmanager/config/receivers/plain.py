@@ -89,9 +89,8 @@ def _sigv4(out: Writer, given: Sigv4) -> Json:
     nested.secret("access_key", given.access_key, "accessKey")
     nested.secret("secret_key", given.secret_key, "secretKey")
     nested.texts(region=given.region, profile=given.profile, role_arn=given.role_arn)
-    if given.external_id:
-        nested.need(given.role_arn, "externalId", "needs roleArn: set it too")
     nested.since("0.33.0", "external_id", given.external_id, "externalId")
+    nested.need(given.role_arn or "external_id" not in nested.config, "externalId", "needs roleArn: set it too")
     if given.use_fips_sts_endpoint is not None:
         out.context.gate.ignore(f"{nested.path}.useFIPSSTSEndpoint", UPSTREAM)
     return nested.config
