@@ -131,6 +131,27 @@ def test_an_integration_that_the_version_lacks_is_a_fault(kind: str, since: str)
     assert fault.message.startswith(f"needs Alertmanager {since}, this is 0.25.0")
 
 
+SLACK: Json = {"apiURL": selector("keys", "url")}
+TOO_NEW_FIELDS: list[tuple[str, Json, str, str]] = [
+    ("emailConfigs", {**MAIL, "threading": {"threadByDate": "Daily"}}, "threading", "0.30.0"),
+    ("emailConfigs", {**MAIL, "forceImplicitTLS": False}, "forceImplicitTLS", "0.31.0"),
+    ("slackConfigs", {**SLACK, "messageText": ""}, "messageText", "0.31.0"),
+    ("slackConfigs", {**SLACK, "updateMessage": False}, "updateMessage", "0.32.0"),
+    ("webhookConfigs", {"url": "http://a", "payload": "x"}, "payload", "0.32.0"),
+    ("snsConfigs", {"topicARN": "a", "useAWSHTTPClient": False}, "useAWSHTTPClient", "0.33.0"),
+]
+
+
+@pytest.mark.parametrize(("kind", "given", "field", "since"), TOO_NEW_FIELDS)
+def test_a_field_without_which_something_else_would_be_sent_is_a_fault_where_the_version_lacks_it(
+    kind: str, given: Json, field: str, since: str
+) -> None:
+    (fault, *_) = integration(kind, given, "0.29.0").faults
+    assert fault.path == f"spec.receivers[0].{kind}[0].{field}"
+    assert fault.message.startswith(f"needs Alertmanager {since}, this is 0.29.0")
+    assert not integration(kind, given, since).faults
+
+
 def test_what_the_version_lacks_is_not_held_against_what_goes_without_it() -> None:
     proxy = integration("webhookConfigs", by_http({"proxyURL": "http://p:1", "proxyFromEnvironment": True}), "0.25.0")
     assert not proxy.faults
