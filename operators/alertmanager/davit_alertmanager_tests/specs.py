@@ -65,6 +65,7 @@ CASES: dict[str, Json] = {
     "port": {"portName": "http", "routePrefix": "/a//b/"},
     "image": {"image": "example.com/am@sha256:abc"},
     "digest": {"baseImage": "example.com/am", "sha": "abc", "tag": "v1"},
+    "own repository": {"baseImage": "example.com/am", "version": "0.31.0"},
     "tag": {"tag": "v0.33.1-x"},
     "version only": {"version": "v0.28.1"},
     "metadata": {"podMetadata": {"labels": {"a": "b", "alertmanager": "other"}, "annotations": {"c": "d"}}},
