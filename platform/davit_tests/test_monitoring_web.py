@@ -135,6 +135,8 @@ def test_both_ends_of_a_connection_can_share_a_volume() -> None:
         ({"keyFile": "/k", "certFile": "/c"}, []),
         ({}, ["keySecret", "cert"]),
         ({"keySecret": {}, "cert": {}}, ["keySecret", "cert"]),
+        ({"keySecret": {"key": ""}, "cert": {}, "client_ca": {}}, ["keySecret", "cert"]),
+        ({"keySecret": {"key": ""}, "keyFile": "/k", "cert": {}, "certFile": "/c", "client_ca": {}, "clientCAFile": "/x"}, []),
         ({**MINIMAL, "keyFile": "/k", "certFile": "/c"}, ["keyFile", "certFile"]),
         ({**MINIMAL, "client_ca": SECRET, "clientCAFile": "/x"}, ["clientCAFile"]),
         ({**MINIMAL, "cert": {**SECRET, "configMap": {"name": "x", "key": "y"}}}, ["cert"]),

@@ -21,6 +21,10 @@ SERVER_TLS: Json = {
     "preferServerCipherSuites": True,
     "curvePreferences": ["X25519"],
 }
+GO_FILES: Json = {
+    "certFile": "/c", "cert": {}, "keyFile": "/k", "keySecret": {"key": ""}, "clientCAFile": "/a", "client_ca": {},
+}  # fmt: skip
+"""A selector that is not set, as clients in Go send it, is one without a name."""
 CLIENT_TLS: Json = {
     "ca": {"secret": {"name": "ca", "key": "ca.crt"}},
     "cert": {"secret": {"name": "keys", "key": "client.crt"}},
@@ -61,6 +65,7 @@ CASES: dict[str, Json] = {
     "port": {"portName": "http", "routePrefix": "/a//b/"},
     "image": {"image": "example.com/am@sha256:abc"},
     "digest": {"baseImage": "example.com/am", "sha": "abc", "tag": "v1"},
+    "own repository": {"baseImage": "example.com/am", "version": "0.31.0"},
     "tag": {"tag": "v0.33.1-x"},
     "version only": {"version": "v0.28.1"},
     "metadata": {"podMetadata": {"labels": {"a": "b", "alertmanager": "other"}, "annotations": {"c": "d"}}},
@@ -109,11 +114,13 @@ CASES: dict[str, Json] = {
     "web": {
         "web": {"tlsConfig": SERVER_TLS, "httpConfig": {"http2": True, "headers": {"xFrameOptions": "Deny"}}},
     },
+    "web of files, as Go writes it": {"web": {"tlsConfig": GO_FILES}},
     "cluster tls": {"replicas": 3, "clusterTLS": {"server": SERVER_TLS, "client": CLIENT_TLS}},
     "cluster tls of files": {
         "replicas": 3,
         "clusterTLS": {"server": {"certFile": "/c", "keyFile": "/k", "clientCAFile": "/a"}, "client": CLIENT_TLS},
     },
+    "cluster tls of files, as Go writes it": {"replicas": 3, "clusterTLS": {"server": GO_FILES, "client": CLIENT_TLS}},
     "sidecar": {"containers": [{"name": "proxy", "image": "proxy", "ports": [{"name": "p", "containerPort": 8443}]}]},
     "init": {"initContainers": [{"name": "first", "image": "busybox"}]},
     "changed": {"containers": [{"name": "alertmanager", "env": [{"name": "X", "value": "y"}], "args": ["--only"]}]},

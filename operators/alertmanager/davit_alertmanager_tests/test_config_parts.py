@@ -179,6 +179,14 @@ def test_texts_are_read_by_their_field() -> None:
     }
 
 
+def test_an_interval_without_periods_is_one_of_none() -> None:
+    text = "{route: {receiver: x}, receivers: [{name: x}], time_intervals: [{name: a}, {name: b, time_intervals: []}]}"
+    assert read(text, scope().gate(), "f")["time_intervals"] == [
+        {"name": "a", "time_intervals": []},
+        {"name": "b", "time_intervals": []},
+    ]
+
+
 ODD = ["on", "0x1F", "010", "1e3", "1_000", ".inf", "2026-01-01", "0.50", "+1", "y"]
 
 

@@ -92,6 +92,14 @@ FAULTS: list[tuple[str, Json, str, str]] = [
         "basicAuth",
     ),
     ("webhookConfigs", by_http({"proxyURL": "x", "proxyFromEnvironment": True}), "httpConfig.proxyFromEnvironment", ""),
+    ("webhookConfigs", by_http({"proxyURL": "http://p:1", "noProxy": "a"}), "httpConfig.noProxy", "proxyUrl"),
+    (
+        "webhookConfigs",
+        by_http({"proxyURL": "http://p:1", "proxyConnectHeader": {"X": [selector("keys", "token")]}}),
+        "httpConfig.proxyConnectHeader",
+        "proxyUrl",
+    ),
+    ("webhookConfigs", by_http({"proxyURL": "a\nb"}), "httpConfig.proxyURL", "control characters"),
     (
         "webhookConfigs",
         by_http({"oauth2": OAUTH2}),
@@ -121,6 +129,36 @@ def test_an_integration_that_the_version_lacks_is_a_fault(kind: str, since: str)
     (fault, *_) = integration(kind, {}, "0.25.0").faults
     assert fault.path == f"spec.receivers[0].{kind}[0]"
     assert fault.message.startswith(f"needs Alertmanager {since}, this is 0.25.0")
+
+
+SLACK: Json = {"apiURL": selector("keys", "url")}
+TOO_NEW_FIELDS: list[tuple[str, Json, str, str]] = [
+    ("emailConfigs", {**MAIL, "threading": {"threadByDate": "Daily"}}, "threading", "0.30.0"),
+    ("emailConfigs", {**MAIL, "forceImplicitTLS": False}, "forceImplicitTLS", "0.31.0"),
+    ("slackConfigs", {**SLACK, "messageText": ""}, "messageText", "0.31.0"),
+    ("slackConfigs", {**SLACK, "updateMessage": False}, "updateMessage", "0.32.0"),
+    ("webhookConfigs", {"url": "http://a", "payload": "x"}, "payload", "0.32.0"),
+    ("snsConfigs", {"topicARN": "a", "useAWSHTTPClient": False}, "useAWSHTTPClient", "0.33.0"),
+]
+
+
+@pytest.mark.parametrize(("kind", "given", "field", "since"), TOO_NEW_FIELDS)
+def test_a_field_without_which_something_else_would_be_sent_is_a_fault_where_the_version_lacks_it(
+    kind: str, given: Json, field: str, since: str
+) -> None:
+    (fault, *_) = integration(kind, given, "0.29.0").faults
+    assert fault.path == f"spec.receivers[0].{kind}[0].{field}"
+    assert fault.message.startswith(f"needs Alertmanager {since}, this is 0.29.0")
+    assert not integration(kind, given, since).faults
+
+
+def test_what_the_version_lacks_is_not_held_against_what_goes_without_it() -> None:
+    proxy = integration("webhookConfigs", by_http({"proxyURL": "http://p:1", "proxyFromEnvironment": True}), "0.25.0")
+    assert not proxy.faults
+    assert proxy.sections.receivers[0]["webhook_configs"][0]["http_config"] == {"proxy_url": "http://p:1"}
+    role = integration("snsConfigs", {"topicARN": "a", "sigv4": {"roleArn": "", "externalId": "e"}}, "0.32.0")
+    assert not role.faults
+    assert [said.split(" is ")[0] for said in role.ignored] == ["spec.receivers[0].snsConfigs[0].sigv4.externalId"]
 
 
 def test_one_bad_integration_leaves_the_receivers_others() -> None:
@@ -417,6 +455,17 @@ def test_global_settings_that_are_bad_cost_only_themselves() -> None:
         "victorops.apiKey",
     ]
     assert found.ignored == ("spec.alertmanagerConfiguration.global.mattermost is ignored by Alertmanager 0.31.0: needs 0.32.0",)
+
+
+def test_mails_go_without_certificates_that_the_version_has_no_use_for() -> None:
+    section = {"smtp": {"from": "a", "tlsConfig": {"ca": {"secret": selector("nowhere")}}}}
+    chosen = alertmanager(version="0.27.0", alertmanagerConfiguration={"name": "base", "global": section})
+    made = world(chosen, config("base", HOME, route={"receiver": "x"}, receivers=[{"name": "x"}])).rendered()
+    assert not made.faults
+    assert "smtp_from: a" in made.text
+    assert made.ignored == (
+        "spec.alertmanagerConfiguration.global.smtp.tlsConfig is ignored by Alertmanager 0.27.0: needs 0.28.0",
+    )
 
 
 def test_objects_may_rely_on_the_bases_global_settings() -> None:

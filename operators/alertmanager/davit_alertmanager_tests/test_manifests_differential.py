@@ -9,8 +9,9 @@ import pytest
 import yaml
 from davit.errors import Invalid
 from davit.model import Manifest
+from davit.monitoring import web
 from davit.testing.monitoring import bare, meaning
-from davit_alertmanager.manifests import services
+from davit_alertmanager.manifests import WEB_DIR, services
 from davit_alertmanager.manifests.cluster_tls import cluster_tls_config
 from davit_alertmanager.manifests.stateful_set import stateful_set
 from davit_alertmanager.validate import validate
@@ -78,6 +79,7 @@ def compare(ask: Upstream, resource: Manifest) -> None:
     assert not differences(ours(stateful_set(one)), theirs_of(answer))
     theirs = yaml.safe_load(answer.get("clusterTLS", ""))
     assert (yaml.safe_load(cluster_tls_config(one.spec.get("clusterTLS"))) or None) == theirs
+    assert yaml.safe_load(web.web_config(one.spec.get("web"), WEB_DIR)) == yaml.safe_load(answer.get("webConfig", ""))
 
 
 @pytest.mark.parametrize("case", CASES)

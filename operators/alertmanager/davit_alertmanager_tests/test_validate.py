@@ -24,6 +24,20 @@ def test_everything_has_a_default() -> None:
     assert found.prefix == "alertmanager-main"
 
 
+@pytest.mark.parametrize(
+    ("base", "version", "image"),
+    [
+        ("mine/am", "0.33.1", "mine/am:0.33.1"),
+        ("mine/am", "v0.33.1", "mine/am:v0.33.1"),
+        ("mine/am", None, "mine/am:v0.33.1"),
+        ("quay.io/prometheus/alertmanager", "0.33.1", "quay.io/prometheus/alertmanager:v0.33.1"),
+        (None, "0.33.1", "quay.io/prometheus/alertmanager:v0.33.1"),
+    ],
+)
+def test_a_repository_of_ones_own_has_its_tags_as_the_version_says(base: str | None, version: str | None, image: str) -> None:
+    assert validate(alertmanager(baseImage=base, version=version)).image == image
+
+
 def test_the_image_of_a_mirror_can_be_the_default() -> None:
     assert validate(alertmanager(), "mirror/am").image == "mirror/am:v0.33.1"
 

@@ -51,9 +51,10 @@ def validate(resource: Manifest, repository: str = REPOSITORY) -> Instance:
     except Invalid as error:
         found += error.problems
     try:
-        # Unlike prometheus-operator, which asks for the tag 0.33.1 then, and there is none.
         wanted = (spec.version or "").strip() or DEFAULT_VERSION
-        image = pods.image(given, repository, wanted if wanted.startswith("v") else f"v{wanted}")
+        # Unlike prometheus-operator, which asks for the tag 0.33.1 then, and there is none.
+        official = (given.get("baseImage") or repository) in (REPOSITORY, repository)
+        image = pods.image(given, repository, f"v{wanted}" if official and not wanted.startswith("v") else wanted)
     except Invalid as error:
         found += error.problems
     if found:

@@ -140,7 +140,8 @@ def server_tls_problems(tls: Mapping[str, Any], path: str) -> Iterator[Problem]:
     """What is wrong with the TLS of a server: one key and one certificate, each from one place."""
     pairs = (("keySecret", "keyFile", True), ("cert", "certFile", True), ("client_ca", "clientCAFile", False))
     for asset, file, needed in pairs:
-        given = bool(tls.get(asset))
+        # Clients in Go write a selector of nothing as {"key": ""}.
+        given = any(value not in ("", None) for value in (tls.get(asset) or {}).values())
         if given and tls.get(file):
             yield Problem(f"{path}.{file}", f"{asset} is set too: remove one of the two")
         if needed and not given and not tls.get(file):

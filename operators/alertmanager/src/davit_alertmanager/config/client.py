@@ -88,7 +88,12 @@ def _bearer_token(context: Context, given: HTTPAuth, path: str) -> Json:
 
 
 def _proxy(context: Context, given: HTTPAuth, path: str) -> Json:
-    original = getattr(given, "proxy_url_original", None)
-    config = given.model_copy(update={"proxy_url": original}) if original else given
-    rendered = http.proxy(context, config, path)
+    """The older proxyURL wins, but as upstream has it what goes with a proxy needs proxyUrl."""
+    rendered = http.proxy(context, given, path)
+    if original := getattr(given, "proxy_url_original", None):
+        if rendered.get("proxy_from_environment"):
+            raise Unusable(f"{path}.proxyFromEnvironment", "can't go with proxyURL: keep one of them")
+        if problem := http.url_problem(original):
+            raise Unusable(f"{path}.proxyURL", problem)
+        rendered["proxy_url"] = original
     return {key: value for key, value in rendered.items() if value}

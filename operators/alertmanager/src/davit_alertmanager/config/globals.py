@@ -123,9 +123,8 @@ def _smtp(context: Context, given: GlobalSMTP | None) -> Json:
         config["smtp_smarthost"] = f"[{host.host}]:{host.port}" if ":" in host.host else f"{host.host}:{host.port}"
     if given.require_tls is not None:
         config["smtp_require_tls"] = given.require_tls
-    rendered = tls(context, given.tls_config, f"{path}.tlsConfig")
-    if rendered and context.gate.since("0.28.0", f"{path}.tlsConfig"):
-        config["smtp_tls_config"] = rendered["tls_config"]
+    if given.tls_config is not None and context.gate.since("0.28.0", f"{path}.tlsConfig"):
+        config["smtp_tls_config"] = tls(context, given.tls_config, f"{path}.tlsConfig")["tls_config"]
     if given.force_implicit_tls is not None and context.gate.since("0.31.0", f"{path}.forceImplicitTLS"):
         config["smtp_force_implicit_tls"] = given.force_implicit_tls
     return config

@@ -106,6 +106,8 @@ class _Reader:
                 found[key] = value
         if name == "tls":
             found.setdefault("insecure_skip_verify", False)
+        if name == "interval":
+            found.setdefault("time_intervals", [])
         return _normal_period(found) if name == "period" else found
 
     def value(self, node: Node, shape: Shape, path: str) -> Any:

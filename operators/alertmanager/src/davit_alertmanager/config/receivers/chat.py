@@ -55,8 +55,8 @@ def slack(out: Writer, given: SlackConfig) -> None:
     out.filled("mrkdwn_in", list(given.mrkdwn_in or ()))
     out.filled("actions", [_slack_action(out, index, item) for index, item in enumerate(given.actions or ())])
     out.timeout("0.30.0", given.timeout)
-    out.since("0.31.0", "message_text", given.message_text, "messageText")
-    out.since("0.32.0", "update_message", given.update_message, "updateMessage")
+    out.only_since("0.31.0", "message_text", given.message_text, "messageText")
+    out.only_since("0.32.0", "update_message", given.update_message, "updateMessage")
     if out.config.get("update_message"):
         out.need(out.config.get("api_url") == _SLACK_POST, "updateMessage", f"needs a bot's token: apiURL must be {_SLACK_POST}")
 

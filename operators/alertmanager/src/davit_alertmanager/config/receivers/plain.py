@@ -23,7 +23,7 @@ def webhook(out: Writer, given: WebhookConfig) -> None:
     out.http(given.http_config)
     out.filled("max_alerts", max(given.max_alerts or 0, 0))
     out.timeout("0.28.0", given.timeout)
-    out.since("0.32.0", "payload", given.payload, "payload")
+    out.only_since("0.32.0", "payload", given.payload, "payload")
 
 
 def email(out: Writer, given: EmailConfig) -> None:
@@ -46,11 +46,11 @@ def email(out: Writer, given: EmailConfig) -> None:
     out.given("text", given.text)
     out.given("require_tls", given.require_tls)
     out.config |= tls(out.context, given.tls_config, f"{out.path}.tlsConfig")
-    out.since("0.31.0", "force_implicit_tls", given.force_implicit_tls, "forceImplicitTLS")
+    out.only_since("0.31.0", "force_implicit_tls", given.force_implicit_tls, "forceImplicitTLS")
     if given.threading is not None:
         by_date = _THREADING.get(given.threading.thread_by_date or "")
         out.need(by_date, "threading.threadByDate", "is missing: set Daily or None")
-        out.since("0.30.0", "threading", {"enabled": True, "thread_by_date": by_date}, "threading")
+        out.only_since("0.30.0", "threading", {"enabled": True, "thread_by_date": by_date}, "threading")
 
 
 def _headers(out: Writer, given: EmailConfig) -> None:
@@ -78,7 +78,7 @@ def sns(out: Writer, given: SNSConfig) -> None:
         message=given.message,
     )  # fmt: skip
     out.filled("attributes", dict(given.attributes or {}))
-    out.since("0.33.0", "use_aws_http_client", given.use_aws_http_client, "useAWSHTTPClient")
+    out.only_since("0.33.0", "use_aws_http_client", given.use_aws_http_client, "useAWSHTTPClient")
     if out.config.get("use_aws_http_client") is False:
         del out.config["use_aws_http_client"]
 
@@ -89,9 +89,8 @@ def _sigv4(out: Writer, given: Sigv4) -> Json:
     nested.secret("access_key", given.access_key, "accessKey")
     nested.secret("secret_key", given.secret_key, "secretKey")
     nested.texts(region=given.region, profile=given.profile, role_arn=given.role_arn)
-    if given.external_id:
-        nested.need(given.role_arn, "externalId", "needs roleArn: set it too")
     nested.since("0.33.0", "external_id", given.external_id, "externalId")
+    nested.need(given.role_arn or "external_id" not in nested.config, "externalId", "needs roleArn: set it too")
     if given.use_fips_sts_endpoint is not None:
         out.context.gate.ignore(f"{nested.path}.useFIPSSTSEndpoint", UPSTREAM)
     return nested.config

@@ -55,6 +55,12 @@ class Writer:
         if value not in (None, "") and self.context.gate.since(minimum, f"{self.path}.{name}"):
             self.config[key] = value
 
+    def only_since(self, minimum: str, key: str, value: Any, name: str) -> None:
+        """A value without which something else would be sent: raises `Unusable` for versions that do not know it."""
+        if value is not None:
+            self.need(self.context.gate.at_least(minimum), name, self._too_old(minimum, "remove the field"))
+            self.since(minimum, key, value, name)
+
     def timeout(self, minimum: str, value: str | None, key: str = "timeout") -> None:
         """A duration that Alertmanager reads as Go does."""
         self.since(minimum, key, for_go(value) if value else None, key)
@@ -111,8 +117,7 @@ class Writer:
 
     def known_since(self, minimum: str) -> None:
         """Raises `Unusable` when this version does not know the integration at all."""
-        gate = self.context.gate
-        if not gate.at_least(minimum):
-            raise Unusable(
-                self.path, f"needs Alertmanager {minimum}, this is {gate.version}: upgrade it, or use another integration"
-            )
+        self.need(self.context.gate.at_least(minimum), "", self._too_old(minimum, "use another integration"))
+
+    def _too_old(self, minimum: str, remedy: str) -> str:
+        return f"needs Alertmanager {minimum}, this is {self.context.gate.version}: upgrade it, or {remedy}"
