@@ -56,7 +56,7 @@ def build(tool: Tool) -> None:
     aside = tool.folder.with_name(tool.folder.name + ".building")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    argv = ["go", "build", "-trimpath", "-ldflags", tool.ldflags, "-o", f"{aside}/"]
+    argv = ["go", "build", "-trimpath", "-ldflags", tool.ldflags, "-tags", ",".join(tool.tags), "-o", f"{aside}/"]
     log = cache() / "log" / f"build-{tool.name}.log"
     with step(f"build {tool.name} {tool.version}") as note:
         packages = sorted(tool.programs.values())

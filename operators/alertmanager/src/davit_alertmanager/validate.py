@@ -25,7 +25,8 @@ OLDEST = "0.25.0"
 REPOSITORY = "quay.io/prometheus/alertmanager"
 CLASSIC = "classic-mode"
 """The feature flag that keeps to the old parser of matchers."""
-_MAX_NAME = 63 - len("alertmanager--0")
+_MAX_NAME = 63 - len("alertmanager--") - 10
+"""So that the controller-revision-hash label of its pods, at most 10 characters after the StatefulSet's name, stays within 63."""
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9](?!.*--)([-a-z0-9]{0,13}[a-z0-9])?")
 
