@@ -122,10 +122,20 @@ def _readable(value: str, place: int) -> bool:
 
 
 def _first(cron: Cron, now: float) -> float | None:
-    start = datetime.fromtimestamp(now, cron.tz)
+    found = _next(cron, now, now)
+    if found is None or cron.tz is UTC:
+        return found
+    # Over a change of the clocks by half an hour (Lord Howe) the library steps from half hour to half hour.
+    again = _next(cron, max(now, found - 3600.0), now)
+    return found if again is None else min(found, again)
+
+
+def _next(cron: Cron, start: float, now: float) -> float | None:
+    """The first after `now` that the library finds from a start."""
+    begin = datetime.fromtimestamp(start, cron.tz)
     try:
         # In an hour that comes twice the library looks from its first pass, and so may answer with the past.
-        return next((found for found in (t.timestamp() for t in CronSim(cron.fields, start)) if found > now), None)
+        return next((found for found in (t.timestamp() for t in CronSim(cron.fields, begin)) if found > now), None)
     except CronSimError:
         return None
 
