@@ -38,11 +38,11 @@ def sidecar(sandbox: Sandbox, objects: Store) -> Json:
     return {
         "thanos": {
             "version": THANOS.partition(":")[2],
-            "blockSize": "1m",
             "objectStorageConfig": {"name": SECRET, "key": KEY},
             "volumeMounts": [{"name": "store-ca", "mountPath": "/etc/store", "readOnly": True}],
         },
         "volumes": [{"name": "store-ca", "secret": {"secretName": CA}}],
+        "additionalArgs": [{"name": f"storage.tsdb.{end}-block-duration", "value": "1m"} for end in ("min", "max")],
     }
 
 
