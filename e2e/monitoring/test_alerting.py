@@ -158,7 +158,7 @@ def test_alertmanagers_are_replaced_one_at_a_time_with_nothing_lost(alertmanager
         time.sleep(1)
     alertmanager.wait_cluster(3)
     for name in fired:
-        # Whoever alone has it may wait for the gossip to settle (22 s seen), 30 s for its peers, give up, and wait for them again.
+        # Whoever alone has it may wait for the gossip to settle (22 s), 30 s for its peers, give up, and wait for them again.
         wait_notified(alertmanager, witness, name, seconds=150)
     assert away <= 1, f"{away} of three were away at once"
     box.note(f"{len(fired)} alerts fired while three were replaced, all notified")
