@@ -108,7 +108,8 @@ def test_adopts_what_prometheus_operator_made_and_keeps_the_data(
     assert prometheus.claims() == before
     assert min(serving) >= 1, "both were away at once"
     prometheus.until_all("both scrape again", lambda one: prom.query(one, "a:b"), seconds=60, count=2)
-    assert prom.targets(prometheus.process, job)[0]["labels"] == labels
+    # What the query above found may be from before: the targets are discovered some seconds later.
+    assert prometheus.wait_up(job)[0]["labels"] == labels
     for process in prometheus.processes():
         old = prom.values(process, "witness_level", planted - 30, planted)
         assert old, f"{process.pod} has lost what was stored before the switch"
