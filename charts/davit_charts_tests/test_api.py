@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
@@ -55,9 +56,20 @@ def trouble(api: ControlPlane, *words: str) -> str | None:
 def forget(api: ControlPlane, operator: str) -> None:
     """Make it a cluster that lacks the operator's kinds.
 
-    The API server looks for resources that are left every five seconds, for a minute, and then begins anew.
+    While the storage of a kind begins anew, as after each change of it, the API server fails to clean up, some times within
+    milliseconds, and then tries again after minutes, or when the definition changes.
     """
-    api.kubectl("delete", "crd", "--ignore-not-found", *(kind.name for kind in of_chart(operator)), timeout=150)
+    names = [kind.name for kind in of_chart(operator)]
+    api.kubectl("delete", "crd", "--ignore-not-found", "--wait=false", *names)
+
+    def left() -> str | None:
+        there = api.kubectl("get", "crd", "-o", "name").split()
+        found = [name for name in names if any(one.endswith(f"/{name}") for one in there)]
+        if found:
+            trouble(api, "annotate", "crd", "--overwrite", f"davit.dev/again={time.monotonic()}", *found)
+        return f"{', '.join(found)} to be gone" if found else None
+
+    wait_for(left, 150, every=2)
 
 
 def known(objects: list[helm.Object]) -> list[helm.Object]:

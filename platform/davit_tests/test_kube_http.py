@@ -270,6 +270,13 @@ async def test_an_object_of_the_wrong_shape_is_the_askers_fault_whatever_the_sta
         await client.apply(STATEFUL_SET, {"metadata": {"name": "orders", "namespace": "shop"}})
 
 
+async def test_a_schema_that_lags_behind_is_waited_for(client: KubeClient, server: Server) -> None:
+    said = "failed to create typed patch object (shop/x; a/v1, Kind=X): .spec.new: field not declared in schema"
+    server.answer({"kind": "Status", "message": said}, 500)
+    with pytest.raises(Transient, match="not declared"):
+        await client.apply(STATEFUL_SET, {"metadata": {"name": "orders", "namespace": "shop"}})
+
+
 async def test_forbidden_names_verb_resource_and_namespace(client: KubeClient, server: Server) -> None:
     server.answer("<html>", 403)
     with pytest.raises(Blocked) as caught:

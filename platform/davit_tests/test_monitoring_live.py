@@ -1,12 +1,13 @@
 """A written configuration is proved in the process, and what the process says is believed when it can be meant."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 
 import pytest
 from davit.errors import Transient
 from davit.kube.kinds import POD
-from davit.monitoring.live import Pace, Refused, Silent, each, knock, make_live
+from davit.monitoring.live import Pace, Refused, Silent, complain, each, knock, make_live, taken
 from davit.monitoring.processes import Pod
 from davit.testing.fake_client import FakeClient
 
@@ -73,6 +74,30 @@ async def test_the_last_edition_that_is_still_refused_is_no_word_about_the_new_o
 async def test_a_refusal_that_lasts_is_believed() -> None:
     with pytest.raises(Refused, match="bad"):
         await World().run(Process(Refused("bad")))
+
+
+async def test_a_refusal_quotes_no_secret_and_is_waited_for_until_it_is_believed() -> None:
+    """Also where the kubelet was so late that the time was over before."""
+    process = Process(*[None] * 7, Refused("bad value `s3cr3t` in http://u:p4ss@host/"))
+    with pytest.raises(Refused, match=r"bad value `…` in http://…@host/"):
+        await World().run(process, replace(PACE, patience=20.0))
+
+
+async def test_a_process_that_dies_of_what_it_refused_is_given_up() -> None:
+    with pytest.raises(Transient, match="connection refused"):
+        await World().run(Process(Refused("bad"), Transient("connection refused")))
+
+
+def test_who_is_silent_says_least() -> None:
+    slow, silent, mistake = Transient("slow"), Silent("silent"), KeyError("mistake")
+    with pytest.raises(KeyError):
+        complain([silent, slow, mistake])
+    with pytest.raises(Transient, match="slow"):
+        complain([silent, slow])
+    assert taken(["live", silent])
+    assert not taken(["live", slow])
+    assert not taken([silent])
+    complain([])
 
 
 async def test_a_process_that_never_answers_is_left_alone_soon() -> None:

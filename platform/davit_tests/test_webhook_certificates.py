@@ -172,7 +172,7 @@ def test_a_process_of_its_own_renews_what_there_is() -> None:
 
 def test_a_process_that_gives_no_certificate_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(Transient, match=r"no certificate could be made: JSONDecodeError of -m davit\.webhook\.authority"):
+    with pytest.raises(Transient, match=r"no certificate could be made: -m davit\.webhook\.authority ended with 1: $"):
         maker.make(HOST, NOW)
     monkeypatch.setattr(sys, "executable", "/nowhere/python3")
     with pytest.raises(Transient, match="FileNotFoundError"):

@@ -420,6 +420,14 @@ def test_a_process_that_is_cut_off_is_told_and_holds_nobody_up() -> None:
         assert world.clock() - began < 1.0
         assert "answers" in world.servers.calls
         assert "does not answer the operator" in str(world.main()["status"]["conditions"])
+        world.servers.refused.add("/fourth")
+        world.put(monitor(generation=4, path="/fourth"))
+        await world.settle()
+        await world.later(5.0)
+        assert "/third" in well.config
+        assert "/third" in world.file()
+        world.put(monitor(generation=5, path="/third"))
+        await world.settle()
         away.away = False
         await world.later(3.0)
         assert "/third" in away.config

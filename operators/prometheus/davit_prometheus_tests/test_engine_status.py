@@ -19,7 +19,7 @@ from davit_prometheus.assembly import Configuration
 from davit_prometheus.bindings import Use, binding_status
 from davit_prometheus.inventory import Inventory, Live
 from davit_prometheus.model import Pool
-from davit_prometheus.monitors import FRESH, MonitorPasses
+from davit_prometheus.monitors import MonitorPasses
 from davit_prometheus.snapshot import Pod, Snapshot
 from davit_prometheus.status import status
 
@@ -356,7 +356,7 @@ async def test_many_monitors_without_targets_look_at_the_services_once() -> None
         await world.go()
     assert listings == [SERVICE]
     world.client.put(*service("web", {"app": "web"}, "http"))
-    world.now += FRESH
+    world.passes._listings.clear()
     await world.go()
     assert listings == [SERVICE, SERVICE]
     assert "none has a port named web; there is http" in str(world.status["conditions"])

@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 Fit = Callable[[Kind, dict[str, Any]], Awaitable[dict[str, Any] | None]]
 """The part of a status that the kind's CRD can hold, None for none: see `davit.kube.schemas`."""
 
-PATIENCE = 3.0
-"""Seconds of loading after which the status is written though the pass goes on."""
+PATIENCE = 5.0
+"""Seconds of loading after which the status is written though the pass goes on: longer than it takes to believe a refusal."""
 
 D = TypeVar("D")
 """The validated domain object."""

@@ -11,7 +11,7 @@ from davit.kube.client import Client
 from davit.kube.kinds import PERSISTENT_VOLUME_CLAIM
 from davit.model import Action, Key
 from davit.monitoring.conditions import REFUSED
-from davit.monitoring.live import Pace, Refused, each, make_live
+from davit.monitoring.live import Pace, Refused, complain, each, make_live, taken
 from davit.monitoring.processes import Pod
 from davit.monitoring.renewal import orphan
 from davit.monitoring.rollout import Expand, Orphan
@@ -56,9 +56,10 @@ class Actor:
             if isinstance(error, Refused):
                 memory.refused.add(action.edition.digest, str(error), self.clock())
                 raise Blocked(REFUSED, f"the processes refuse the configuration: {error}", retry_after=1.0)
-        for error in errors:
-            raise error
-        memory.refused.forget(action.edition.digest)
+        if taken(results):
+            memory.good = action.edition
+            memory.refused.forget(action.edition.digest)
+        complain(errors)
         memory.is_live = True
         metrics.LIVE_SECONDS.observe(self.clock() - began)
 

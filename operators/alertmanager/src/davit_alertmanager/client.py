@@ -10,7 +10,6 @@ from http import HTTPStatus
 
 from davit.errors import Transient
 from davit.monitoring.live import Refused
-from davit.monitoring.proof import discreet
 from davit.monitoring.session import Session
 
 from davit_alertmanager.edition import loaded
@@ -45,7 +44,7 @@ class AlertmanagerClient:
         status, body = await self._http.request("POST", f"{url}/-/reload", self._timeout)
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             said = " ".join(body.decode(errors="replace").split())
-            raise Refused(discreet(said.removeprefix("failed to reload config: "))[:1000])
+            raise Refused(said.removeprefix("failed to reload config: "))
         if status != HTTPStatus.OK:
             raise AlertmanagerError(f"{url}/-/reload: HTTP {status}")
 

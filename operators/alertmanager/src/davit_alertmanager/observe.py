@@ -228,7 +228,7 @@ def _forget_pods(memory: Memory, pods: Sequence[Pod]) -> None:
 
 
 def _all_run(memory: Memory, pods: Sequence[Pod], digest: str) -> bool:
-    running = [pod for pod in pods if pod.container and pod.url]
+    running = [pod for pod in pods if pod.container and pod.url and pod.uid not in memory.silent]
     return bool(running) and all((live := memory.live.get(pod.uid)) and live.seen.digest == digest for pod in running)
 
 

@@ -54,7 +54,7 @@ def validate(resource: Manifest, repository: str = REPOSITORY) -> Instance:
     try:
         wanted = (spec.version or "").strip() or DEFAULT_VERSION
         # Unlike prometheus-operator, which asks for the tag 0.33.1 then, and there is none.
-        official = (given.get("baseImage") or repository) in (REPOSITORY, repository)
+        official = (str(given.get("baseImage") or "").strip() or repository) in (REPOSITORY, repository)
         image = pods.image(given, repository, f"v{wanted}" if official and not wanted.startswith("v") else wanted)
     except Invalid as error:
         found += error.problems

@@ -12,8 +12,7 @@ from davit.kube.client import Client
 from davit.kube.kinds import PERSISTENT_VOLUME_CLAIM
 from davit.model import Action, Key
 from davit.monitoring.conditions import REFUSED
-from davit.monitoring.live import Pace, Refused, each, make_live
-from davit.monitoring.proof import discreet
+from davit.monitoring.live import Pace, Refused, complain, each, make_live, taken
 from davit.monitoring.renewal import orphan
 from davit.monitoring.rollout import Expand, Orphan
 
@@ -68,13 +67,12 @@ class Actor:
                     # It may have loaded a part of it: what it runs is asked anew.
                     if memory.live.get(pod.uid) not in results:
                         memory.live.pop(pod.uid, None)
-                memory.refused.add(edition(action.configurations, action.rules), discreet(str(error)), self.clock())
-                said = f"the process refuses the configuration: {discreet(str(error))}"
-                raise Blocked(REFUSED, said, retry_after=1.0)
-        for error in errors:
-            raise error
-        memory.good = (action.configurations, action.rules)
-        memory.refused.forget(edition(action.configurations, action.rules))
+                memory.refused.add(edition(action.configurations, action.rules), str(error), self.clock())
+                raise Blocked(REFUSED, f"the process refuses the configuration: {error}", retry_after=1.0)
+        if taken(results):
+            memory.good = (action.configurations, action.rules)
+            memory.refused.forget(edition(action.configurations, action.rules))
+        complain(errors)
         metrics.LIVE_SECONDS.observe(self.clock() - began)
 
     async def _one(self, action: MakeLive, instance: Instance, memory: Memory, pod: Pod) -> Live:

@@ -50,7 +50,7 @@ class PrometheusClient:
         """Load the configuration files anew; raises `Refused` with the process' reason."""
         status, body = await self._http.request("POST", f"{url}/-/reload", RELOAD_TIMEOUT)
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise Refused(body.decode(errors="replace").strip()[:2000])
+            raise Refused(body.decode(errors="replace").strip())
         if status != HTTPStatus.OK:
             raise PrometheusError(f"{url}/-/reload: HTTP {status}")
 

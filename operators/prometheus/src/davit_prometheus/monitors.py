@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ FIELDS = {
 """What the fields of a Prometheus that select a kind begin with."""
 LOOKED_AT = 5
 """Services or pods of which the ports are read."""
-FRESH = 5.0
+FRESH = 1.0
 """Seconds for which a listing of Services or pods serves other monitors too: many without targets are often edited at once."""
 
 
@@ -45,7 +46,7 @@ class MonitorPasses(SelectedPasses[Memory, Use]):
     """See `davit.monitoring.passes.SelectedPasses`; of every kind that a Prometheus selects."""
 
     client: Reader
-    _listings: dict[tuple[Kind, str | None], tuple[float, list[Manifest]]] = field(default_factory=dict)
+    _listings: dict[tuple[Kind, str | None], list[Manifest]] = field(default_factory=dict)
 
     def refusal(self, memory: Memory, manifest: Manifest) -> str | None:
         """See `SelectedPasses`; agents take no rules."""
@@ -105,12 +106,11 @@ class MonitorPasses(SelectedPasses[Memory, Use]):
         return f"{len(matched)} {kind.kind}(s) match and no target was found: check that pods stand behind them, {may}"
 
     async def _listed(self, kind: Kind, namespace: str | None) -> list[Manifest]:
-        now = self.clock()
-        for one in [one for one, (when, _) in self._listings.items() if not when <= now < when + FRESH]:
-            del self._listings[one]
-        if (kind, namespace) not in self._listings:
-            self._listings[kind, namespace] = now, [_named(one) async for one in self.client.each(kind, namespace, names=True)]
-        return self._listings[kind, namespace][1]
+        one = (kind, namespace)
+        if one not in self._listings:
+            self._listings[one] = [_named(item) async for item in self.client.each(kind, namespace, names=True)]
+            asyncio.get_running_loop().call_later(FRESH, self._listings.pop, one, None)
+        return self._listings[one]
 
 
 def _named(manifest: Manifest) -> Manifest:

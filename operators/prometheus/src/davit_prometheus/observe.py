@@ -351,10 +351,10 @@ def _url(instance: Instance, address: str) -> str:
 
 
 def _all_run(memory: Memory, edition: Edition, pods: Iterable[Pod]) -> bool:
-    """Whether every process that answers, and there is one, has loaded an edition."""
+    """Whether every process that answers, and there is one, has loaded an edition: one that is silent never did refuse it."""
     configurations, maps = edition
     limits = tuple(one.limit for one in maps)
-    answering = [pod for pod in pods if pod.url and pod.shard < len(configurations)]
+    answering = [pod for pod in pods if pod.url and pod.uid not in memory.silent and pod.shard < len(configurations)]
     found = [(memory.live.get(pod.uid), configurations[pod.shard].digest) for pod in answering]
     return bool(found) and all(live is not None and (live.digest, live.rules) == (digest, limits) for live, digest in found)
 

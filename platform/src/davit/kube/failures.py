@@ -12,6 +12,8 @@ CONFLICT_RETRY = 0.5
 
 _WRONG_SHAPE = ("failed to create typed patch object", "failed to convert new object")
 """How a server-side apply begins to say that the object is none of its kind, with a 500."""
+_LATE = ("not declared in schema", "no corresponding type", "conversion webhook")
+"""What it says there too of a schema that it has not taken in yet, and of a webhook that is away: both pass."""
 
 
 class Missing(Transient):
@@ -39,7 +41,7 @@ def failure(what: str, code: int, retry_after: str, content: bytes) -> Transient
             return Conflict(message, retry_after=CONFLICT_RETRY)
         case 408 | 410 | 425 | 429:
             return Transient(message, retry_after=delay)
-        case _ if code // 100 == 4 or said.startswith(_WRONG_SHAPE):
+        case _ if code // 100 == 4 or (said.startswith(_WRONG_SHAPE) and not any(word in said for word in _LATE)):
             return Rejected(message)
         case _:
             return Transient(message, retry_after=delay)

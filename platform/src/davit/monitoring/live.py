@@ -14,13 +14,21 @@ from davit.kube.kinds import POD
 from davit.model import Manifest
 from davit.monitoring.poke import poke
 from davit.monitoring.processes import Pod
+from davit.monitoring.proof import discreet
+
+LONGEST = 2000
+"""Characters of what a process says."""
 
 T = TypeVar("T")
 P = TypeVar("P", bound=Pod)
 
 
 class Refused(Exception):
-    """The process looked at the configuration and did not take it; the message is its own."""
+    """The process looked at the configuration and did not take it; the message is its own, without what it quotes."""
+
+    def __init__(self, said: str) -> None:
+        # Masked before it is cut: half of a quotation would not be known for one.
+        super().__init__(discreet(said)[:LONGEST])
 
 
 class Silent(Transient):
@@ -69,17 +77,19 @@ async def make_live(  # noqa: PLR0917
             await asyncio.sleep(pace.first)
         try:
             await reload()
+            heard, refused = True, None
             if (found := await loaded()) is not None:
                 return found
-            heard, refused, said = True, None, "the kubelet has not refreshed its files"
+            said = "the kubelet has not refreshed its files"
         except Transient as error:
             # It may be starting: the configuration is loaded before the API answers.
-            said = str(error)
+            refused, said = None, str(error)
         except Refused as error:
             heard, refused, said = True, clock() if refused is None else refused, str(error)
             if clock() - refused >= pace.sure:
                 raise
-        if clock() - began >= (pace.patience if heard else pace.silence):
+        # A refusal is waited for until it is believed: what is said of it here is no verdict, and is tried again.
+        if refused is None and clock() - began >= (pace.patience if heard else pace.silence):
             kind = Transient if heard else Silent
             raise kind(f"pod {pod['metadata']['name']} does not run the new configuration yet: {said}", retry_after=1.0)
         await asyncio.sleep(pace.step)
@@ -96,6 +106,18 @@ async def each(pods: Sequence[P], silent: set[str], one: Callable[[P], Awaitable
     results = await asyncio.gather(*map(attempt, pods), return_exceptions=True)
     silent.update(pod.uid for pod, result in zip(pods, results, strict=True) if isinstance(result, Silent))
     return results
+
+
+def taken(results: Sequence[object]) -> bool:
+    """Whether all who could be asked have loaded it, and there was one."""
+    heard = [result for result in results if not isinstance(result, Silent)]
+    return bool(heard) and not any(isinstance(result, BaseException) for result in heard)
+
+
+def complain(errors: Sequence[BaseException]) -> None:
+    """Raise what says most: a mistake of ours before a process that is slow, and that before one that is silent."""
+    for error in sorted(errors, key=lambda one: (isinstance(one, Transient), isinstance(one, Silent))):
+        raise error
 
 
 async def knock(pods: Iterable[Pod], silent: set[str], answers: Callable[[str], Awaitable[bool]]) -> None:

@@ -11,8 +11,8 @@ import aiohttp
 
 from davit.errors import Transient
 
-CONNECT, KNOCK = 2.0, 0.5
-"""Seconds to connect, and for a process that was silent to answer that it is well."""
+CONNECT = 2.0
+"""Seconds to connect, TLS included, and for a process that was silent to answer that it is well."""
 UNHEARD = 3000
 """Milliseconds for which a kept connection may carry nothing (tcp(7), TCP_USER_TIMEOUT): the peer's kernel acknowledges what it
 is sent even while its process is busy for long, so this is the network."""
@@ -47,7 +47,7 @@ class Session:
     async def answers(self, url: str) -> bool:
         """Whether the process at a base URL is there at all; source: the management APIs of Prometheus and Alertmanager."""
         try:
-            status, _ = await self.request("GET", f"{url}/-/healthy", KNOCK)
+            status, _ = await self.request("GET", f"{url}/-/healthy", CONNECT)
         except Transient:
             return False
         return status == HTTPStatus.OK

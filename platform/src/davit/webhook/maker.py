@@ -12,7 +12,7 @@ from davit.errors import Transient
 from davit.webhook.certificates import Due, Material, Unusable
 
 FIELDS = ("authorities", "certificate", "authority_key", "key")
-_PATIENCE = 60.0
+_PATIENCE = 15.0
 """Seconds; it takes 0.2 s."""
 
 
@@ -26,9 +26,12 @@ def make(host: str, now: float, what: Due = Due.ALL, before: Material | None = N
     command = [sys.executable, *["-O"] * sys.flags.optimize, "-m", "davit.webhook.authority"]
     try:
         done = subprocess.run(command, input=json.dumps(asked).encode(), capture_output=True, timeout=_PATIENCE, check=False)
-        answer = json.loads(done.stdout)
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+    except (OSError, subprocess.TimeoutExpired) as error:
         raise Transient(f"no certificate could be made: {type(error).__name__} of {' '.join(command[-2:])}") from None
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise Transient(f"no certificate could be made: {' '.join(command[-2:])} ended with {done.returncode}: {said[:300]}")
+    answer = json.loads(done.stdout)
     if "unusable" in answer:
         raise Unusable(answer["unusable"])
     return read(answer)
