@@ -231,7 +231,7 @@ def _wait_for_namespaces(kube: Kube, settings: Settings) -> None:
         "the tests' namespaces that were deleted are gone",
         lambda: [ns["metadata"]["name"] for ns in kube.all(NAMESPACE, labels={LABEL: "true"}) if _leaving(ns)],
         lambda names: not names,
-        deadline=120 * settings.patience,
+        deadline=300 * settings.patience,
     )
 
 
