@@ -133,6 +133,7 @@ def pod(name: str, url: str = "http://there") -> Pod:
 
 async def test_a_silent_process_is_left_alone_until_it_answers_again() -> None:
     silent, asked, here = set[str](), list[str](), set[str]()
+    live: dict[str, str] = {}
 
     async def load(one: Pod) -> str:
         asked.append(one.name)
@@ -146,10 +147,10 @@ async def test_a_silent_process_is_left_alone_until_it_answers_again() -> None:
         return url in here
 
     pods = [pod("well"), pod("away", "http://away"), pod("slow")]
-    first = await each(pods, silent, load)
-    assert (first[0], silent) == ("well", {"away"})
+    first = await each(pods, silent, live, load)
+    assert (first[0], silent, live) == ("well", {"away"}, {"well": "well"})
     asked.clear()
-    second = await each(pods, silent, load)
+    second = await each(pods, silent, live, load)
     assert isinstance(second[1], Silent)
     assert asked == ["well", "slow"]
     await knock(pods, silent, answers)

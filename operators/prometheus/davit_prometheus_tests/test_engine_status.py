@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -19,9 +20,10 @@ from davit_prometheus.assembly import Configuration
 from davit_prometheus.bindings import Use, binding_status
 from davit_prometheus.inventory import Inventory, Live
 from davit_prometheus.model import Pool
-from davit_prometheus.monitors import MonitorPasses
+from davit_prometheus.monitors import FRESH, MonitorPasses
 from davit_prometheus.snapshot import Pod, Snapshot
 from davit_prometheus.status import status
+from davit_tests import faketime
 
 from davit_prometheus_tests.engine_world import SHOP, condition, monitor, prometheus
 from davit_prometheus_tests.manifests_made import instance
@@ -341,25 +343,28 @@ async def test_of_many_pods_only_a_few_are_read() -> None:
     assert "50 Pod(s) match, but none has a port named other; there is web" in str(world.status["conditions"])
 
 
-async def test_many_monitors_without_targets_look_at_the_services_once() -> None:
-    world = Told()
-    world.prometheus(Report(1, ("job",)), {})
-    listings: list[Any] = []
-    whole = world.client.each
+def test_many_monitors_without_targets_look_at_the_services_once() -> None:
+    async def scenario() -> None:
+        world = Told()
+        world.prometheus(Report(1, ("job",)), {})
+        listings: list[Any] = []
+        whole = world.client.each
 
-    def each(kind: Any, namespace: str | None, *, names: bool = False) -> AsyncIterator[Manifest]:
-        listings.append(kind)
-        return whole(kind, namespace, names=names)
+        def each(kind: Any, namespace: str | None, *, names: bool = False) -> AsyncIterator[Manifest]:
+            listings.append(kind)
+            return whole(kind, namespace, names=names)
 
-    world.client.each = each  # type: ignore[method-assign]
-    for _ in range(3):
+        world.client.each = each  # type: ignore[method-assign]
+        for _ in range(3):
+            await world.go()
+        assert listings == [SERVICE]
+        world.client.put(*service("web", {"app": "web"}, "http"))
+        await asyncio.sleep(FRESH)
         await world.go()
-    assert listings == [SERVICE]
-    world.client.put(*service("web", {"app": "web"}, "http"))
-    world.passes._listings.clear()
-    await world.go()
-    assert listings == [SERVICE, SERVICE]
-    assert "none has a port named web; there is http" in str(world.status["conditions"])
+        assert listings == [SERVICE, SERVICE]
+        assert "none has a port named web; there is http" in str(world.status["conditions"])
+
+    faketime.run(scenario())
 
 
 def test_of_a_configuration_that_its_user_writes_nothing_is_said_not_even_an_empty_map() -> None:

@@ -50,7 +50,7 @@ class Actor:
     async def _make_live(self, action: MakeLive, memory: Memory) -> None:
         """All pods at once; what one refuses is not tried again for a while."""
         began = self.clock()
-        results = await each(action.pods, memory.silent, lambda pod: self._one(action, memory, pod))
+        results = await each(action.pods, memory.silent, memory.live, lambda pod: self._one(action, pod))
         errors = [result for result in results if isinstance(result, BaseException)]
         for error in errors:
             if isinstance(error, Refused):
@@ -63,7 +63,7 @@ class Actor:
         memory.is_live = True
         metrics.LIVE_SECONDS.observe(self.clock() - began)
 
-    async def _one(self, action: MakeLive, memory: Memory, pod: Pod) -> Live:
+    async def _one(self, action: MakeLive, pod: Pod) -> Live:
         async def loaded() -> Live | None:
             found = await self.observer.look(pod)
             return found if found.seen.digest == action.edition.digest else None
@@ -71,7 +71,4 @@ class Actor:
         async def reload() -> None:
             await self.alertmanager.reload(pod.url)
 
-        found = await make_live(self.kube, pod.manifest, action.edition.digest, reload, loaded, self.pace, self.clock)
-        # Now, for status may be written before the others are done.
-        memory.live[pod.uid] = found
-        return found
+        return await make_live(self.kube, pod.manifest, action.edition.digest, reload, loaded, self.pace, self.clock)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from davit.errors import Invalid, Problem
 from davit.model import Manifest
 from davit.monitoring.assets import Unseen
-from davit.monitoring.faults import Fault
+from davit.monitoring.faults import refuse
 from davit.monitoring.http import Context
 from davit.webhook.registration import Endpoint
 from davit.webhook.review import reviewer, unknown
@@ -46,7 +45,7 @@ async def check_alertmanager(manifest: Manifest) -> Iterable[str]:
     instance = validate.validate(manifest)
     context = Context(instance.scope.gate(), _SECRETS, instance.scope.namespace, TLS_ASSETS, SUPPORT)
     _, faults = global_section(context, instance.scope.globals)
-    _refuse(faults)
+    refuse(faults)
     return (*unknown(instance.unknown), *instance.ignored)
 
 
@@ -55,14 +54,8 @@ async def check_config(manifest: Manifest) -> Iterable[str]:
     known = Facts("null", frozenset(shapes("global")))
     found = contribute(_anybody().scope, known, manifest, _SECRETS)
     follows = [fault for fault in found.faults if any(said in fault.message for said in _FOLLOWS)]
-    _refuse([fault for fault in found.faults if fault not in follows] or follows)
+    refuse([fault for fault in found.faults if fault not in follows] or follows)
     return found.ignored
-
-
-def _refuse(faults: Iterable[Fault]) -> None:
-    found = [Problem(fault.path, fault.message) for fault in faults]
-    if found:
-        raise Invalid(*found)
 
 
 def _anybody() -> Instance:

@@ -59,7 +59,7 @@ class Actor:
     async def _make_live(self, action: MakeLive, instance: Instance, memory: Memory) -> None:
         """All pods at once; what one refuses is not tried on it again until something changes."""
         began = self.clock()
-        results = await each(action.pods, memory.silent, lambda pod: self._one(action, instance, memory, pod))
+        results = await each(action.pods, memory.silent, memory.live, lambda pod: self._one(action, instance, memory, pod))
         errors = [result for result in results if isinstance(result, BaseException)]
         for error in errors:
             if isinstance(error, Refused):
@@ -91,7 +91,4 @@ class Actor:
             return found if found is not None and await files.found() else None
 
         pace = Pace(first=pause, step=pause)
-        found = await make_live(self.kube, pod.manifest, wanted.digest, reload, loaded, pace, self.clock)
-        # Now, for status may be written before the others are done.
-        memory.live[pod.uid] = found
-        return found
+        return await make_live(self.kube, pod.manifest, wanted.digest, reload, loaded, pace, self.clock)

@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from davit.errors import Blocked, Invalid, Problem, Transient
+from davit.errors import Blocked, Transient
 from davit.model import Kind, Manifest
 from davit.monitoring.assets import Unseen
 from davit.monitoring.emit import text
-from davit.monitoring.faults import Fault
+from davit.monitoring.faults import Fault, refuse
 from davit.monitoring.unknown import unknown_fields
 from davit.webhook.registration import Endpoint
 from davit.webhook.review import reviewer, unknown
@@ -80,7 +80,7 @@ class Admission:
             for path, group in found.groups:
                 if said := proved.complaints.get(digest_of(text(group))):
                     faults.append(Fault(path, said))
-        _refuse(faults)
+        refuse(faults)
         return (*warnings, *_unknown(PROMETHEUS_RULE, manifest), *found.rendered.ignored)
 
 
@@ -88,14 +88,14 @@ async def check_prometheus(manifest: Manifest) -> Iterable[str]:
     """As the operator will judge it, and whether every entry of it can be rendered."""
     instance = validate.validate(manifest)
     top = render_server(instance.scope, Unseen())
-    _refuse(top.faults)
+    refuse(top.faults)
     return (*unknown(instance.unknown), *instance.ignored, *top.ignored)
 
 
 async def check_monitor(manifest: Manifest) -> Iterable[str]:
     """Whether every endpoint can be rendered; Secrets are not looked at, or they could be sounded out."""
     rendered = jobs.render(_anybody(manifest).scope, manifest, Unseen())
-    _refuse(rendered.faults)
+    refuse(rendered.faults)
     kind = next(kind for kind in MODELS if kind.kind == manifest["kind"])
     return (*_unknown(kind, manifest), *rendered.ignored)
 
@@ -116,12 +116,6 @@ def _somebody(namespace: str, scrape_class: str) -> Instance:
         "scrapeClasses": [{"name": scrape_class, "default": True, "authorization": {"credentialsFile": "/any"}}],
     }
     return validate.validate({"apiVersion": PROMETHEUS.api_version, "kind": PROMETHEUS.kind, "metadata": metadata, "spec": spec})
-
-
-def _refuse(faults: Iterable[Fault]) -> None:
-    found = [Problem(fault.path, fault.message) for fault in faults]
-    if found:
-        raise Invalid(*found)
 
 
 def _unknown(kind: Kind, manifest: Manifest) -> tuple[str, ...]:

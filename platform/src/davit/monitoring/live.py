@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -95,13 +95,19 @@ async def make_live(  # noqa: PLR0917
         await asyncio.sleep(pace.step)
 
 
-async def each(pods: Sequence[P], silent: set[str], one: Callable[[P], Awaitable[T]]) -> list[T | BaseException]:
-    """What comes of each pod, all at once. The `silent`, by uid, are left alone, or every pass would wait for them."""
+async def each(
+    pods: Sequence[P], silent: set[str], live: MutableMapping[str, T], one: Callable[[P], Awaitable[T]]
+) -> list[T | BaseException]:
+    """What comes of each pod, all at once, noted in `live` as soon as it is there: status may be written before the last.
+
+    Those that were `silent`, by uid, are left alone, or every pass would wait for them.
+    """
 
     async def attempt(pod: P) -> T:
         if pod.uid in silent:
             raise Silent(f"{pod.name} does not answer the operator: does a NetworkPolicy let it through?", retry_after=2.0)
-        return await one(pod)
+        live[pod.uid] = found = await one(pod)
+        return found
 
     results = await asyncio.gather(*map(attempt, pods), return_exceptions=True)
     silent.update(pod.uid for pod, result in zip(pods, results, strict=True) if isinstance(result, Silent))
@@ -116,8 +122,8 @@ def taken(results: Sequence[object]) -> bool:
 
 def complain(errors: Sequence[BaseException]) -> None:
     """Raise what says most: a mistake of ours before a process that is slow, and that before one that is silent."""
-    for error in sorted(errors, key=lambda one: (isinstance(one, Transient), isinstance(one, Silent))):
-        raise error
+    if errors:
+        raise min(errors, key=lambda one: (isinstance(one, Transient), isinstance(one, Silent)))
 
 
 async def knock(pods: Iterable[Pod], silent: set[str], answers: Callable[[str], Awaitable[bool]]) -> None:
